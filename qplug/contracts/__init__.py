@@ -1,0 +1,37 @@
+"""What a driver promises: one module a kind, few methods, all abstract.
+
+Every method blocks, may be called from several threads and after a fork, and leaves nothing
+behind when it raises. Any may raise :class:`~qplug.errors.Unavailable`, at the latest when
+``call.remaining()`` is zero; whatever leaves the process keeps that deadline.
+"""
+
+from qplug.contracts.base import ApiRange, Driver
+from qplug.contracts.dhcp import DhcpDriver, LeaseEvents
+from qplug.contracts.ipam import AddressUsage, FloatingIps, IpamDriver
+from qplug.contracts.l3 import L3Driver
+from qplug.contracts.mac import MacDriver
+from qplug.contracts.quantum import AddressPairs, QuantumDriver
+
+CONTRACTS: dict[str, type[Driver]] = {
+    "ipam": IpamDriver,
+    "quantum": QuantumDriver,
+    "mac": MacDriver,
+    "l3": L3Driver,
+    "dhcp": DhcpDriver,
+}
+"""The five kinds, in the order of the configuration file."""
+
+__all__ = [
+    "CONTRACTS",
+    "AddressPairs",
+    "AddressUsage",
+    "ApiRange",
+    "DhcpDriver",
+    "Driver",
+    "FloatingIps",
+    "IpamDriver",
+    "L3Driver",
+    "LeaseEvents",
+    "MacDriver",
+    "QuantumDriver",
+]

@@ -1,0 +1,247 @@
+"""Frozen values over netaddr types; nothing here knows a driver, a database or a wire."""
+
+import time
+from dataclasses import dataclass
+from datetime import datetime
+from enum import Enum
+
+from netaddr import EUI, IPAddress, IPNetwork, IPRange, mac_unix_expanded
+
+
+class Capability(Enum):
+    """What a driver can do beyond its contract; the manager asks, and never compares names."""
+
+    SHARED = "several processes may use its state at once"
+    STATELESS = "it keeps nothing, so what it gave needs no giving back"
+    CHOSEN_ADDRESS = "an address asked for by name is given or refused, never replaced"
+    POOLS = "allocation keeps to the pools and reservations of a subnet"
+    REUSE_DELAY = "a released address rests before another vif gets it"
+    ADDRESS_PAIRS = "ports take allowed address pairs"
+    SERVES = "it serves the networks of this host: gateways, or DHCP"
+
+
+def mac_address(text: str | EUI) -> EUI:
+    """Return a MAC address that prints as ``fa:16:3e:12:34:56``.
+
+    :raises netaddr.AddrFormatError: the text is no 48-bit MAC address
+    """
+    return EUI(str(text), version=48, dialect=mac_unix_expanded)
+
+
+@dataclass(frozen=True)
+class Call:
+    """One operation of the manager, as each driver it reaches sees it."""
+
+    request_id: str
+    """``req-`` and a uuid; send it along with whatever leaves the process."""
+
+    now: datetime
+    """The operation's time, aware and in UTC. Take time from here and tests can turn it."""
+
+    deadline: float
+    """When the caller stops waiting, on the clock of :func:`time.monotonic`."""
+
+    def remaining(self) -> float:
+        """Seconds left, never negative; use it as the timeout of what leaves the process."""
+        return max(0.0, self.deadline - time.monotonic())
+
+
+@dataclass(frozen=True, kw_only=True)
+class Route:
+    """A static route that instances of a subnet are told."""
+
+    cidr: IPNetwork
+    gateway: IPAddress
+
+
+@dataclass(frozen=True, kw_only=True)
+class Subnet:
+    """A range of addresses of one IP version on a network."""
+
+    id: str
+    cidr: IPNetwork
+    """Without host bits."""
+    gateway: IPAddress | None = None
+    dhcp_server: IPAddress | None = None
+    """Where DHCP answers from; the gateway if there is one. ``None`` only if there is no room."""
+    pools: tuple[IPRange, ...] = ()
+    """Where addresses are taken from, lowest first; empty means the whole subnet."""
+    reserved: tuple[IPRange, ...] = ()
+    """What no vif may get, be it inside a pool or not."""
+    dns: tuple[IPAddress, ...] = ()
+    routes: tuple[Route, ...] = ()
+
+    @property
+    def version(self) -> int:
+        """4 or 6."""
+        return self.cidr.version
+
+    @property
+    def derived(self) -> bool:
+        """Whether addresses are computed from the MAC: an IPv6 /64 without pools."""
+        return self.version == 6 and self.cidr.prefixlen == 64 and not self.pools
+
+
+@dataclass(frozen=True, kw_only=True)
+class DriverNames:
+    """The names under which the drivers of a network were configured when it was made."""
+
+    ipam: str
+    quantum: str
+    mac: str
+    l3: str
+    dhcp: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Network:
+    """An L2 segment with its subnets. Its id is the one Quantum gave it."""
+
+    id: str
+    label: str
+    project_id: str | None
+    """The owner; ``None`` for a global network."""
+    quantum_project: str
+    """The project under which Quantum keeps it: the owner, or the default project."""
+    priority: int | None = None
+    """Lower comes first among an instance's vifs; ``None`` before any number."""
+    host: str | None = None
+    """Where its DHCP and gateway run."""
+    zone: str | None = None
+    rxtx_base: int | None = None
+    """Bandwidth in Mb/s that an instance's rxtx factor multiplies."""
+    adopted: bool = False
+    """Whether it existed in Quantum before; such a network is left there at delete."""
+    drivers: DriverNames
+    subnets: tuple[Subnet, ...] = ()
+    """IPv4 before IPv6, by cidr."""
+
+    @property
+    def has_gateway(self) -> bool:
+        """Whether any subnet has a gateway, so that the network is routed."""
+        return any(subnet.gateway is not None for subnet in self.subnets)
+
+    @property
+    def gateway_device(self) -> str:
+        """Name of the host device that carries gateway and DHCP, and of its port's attachment."""
+        return f"gw-{self.id[:11]}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class NetworkRequest:
+    """A network asked for by an instance, perhaps with addresses: one of each version at most."""
+
+    network_id: str
+    addresses: tuple[IPAddress, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Instance:
+    """What qplug knows of a virtual machine, container or namespace."""
+
+    id: str
+    project_id: str
+    name: str | None = None
+    zone: str | None = None
+    host: str | None = None
+    rxtx_factor: float = 1.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Vif:
+    """A virtual interface. Its id is the attachment of its port and the key of every call."""
+
+    id: str
+    network_id: str
+    instance_id: str
+    project_id: str
+    """The project of the instance, which on a global network is not the network's."""
+    mac: EUI
+
+
+@dataclass(frozen=True, kw_only=True)
+class Allocation:
+    """An address in use by a vif."""
+
+    vif_id: str
+    subnet_id: str
+    address: IPAddress
+
+
+@dataclass(frozen=True, kw_only=True)
+class FixedIp:
+    """An address of an instance, as listed to people."""
+
+    id: str
+    address: IPAddress
+    network_id: str
+    subnet_id: str
+    vif_id: str
+    instance_id: str
+    project_id: str
+    mac: EUI
+
+
+@dataclass(frozen=True, kw_only=True)
+class SubnetUsage:
+    """How full a subnet is, in addresses."""
+
+    subnet_id: str
+    cidr: IPNetwork
+    used: int
+    resting: int
+    """Released, and not given to another vif before their rest ends."""
+    held: int
+    """Of a vif whose clean-up is unfinished; part of no other number."""
+    reserved: int
+    """Never given: network, broadcast, gateway, DHCP server, reservations, outside the pools."""
+    free: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class AddressPair:
+    """A sender a port lets through: this MAC address with this IP address."""
+
+    mac: EUI
+    address: IPAddress
+
+
+@dataclass(frozen=True, kw_only=True)
+class Port:
+    """A port of a network with what is attached to it: a vif's id, or a gateway device."""
+
+    id: str
+    attachment: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class PortRequest:
+    """A port to be made and attached. A gateway's port has an attachment and nothing else."""
+
+    attachment: str
+    mac: EUI | None = None
+    addresses: tuple[IPAddress, ...] = ()
+    address_pairs: tuple[AddressPair, ...] = ()
+    instance_id: str | None = None
+    host: str | None = None
+    zone: str | None = None
+    rxtx_factor: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class DhcpHost:
+    """A vif that DHCP answers, with all its addresses on the network."""
+
+    vif_id: str
+    mac: EUI
+    addresses: tuple[IPAddress, ...]
+    hostname: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Lease:
+    """A DHCP lease that a client gave back or let run out."""
+
+    network_id: str
+    address: IPAddress
+    mac: EUI

@@ -12,17 +12,11 @@ from qplug.contracts.l3 import L3Driver
 from qplug.contracts.mac import MacDriver
 from qplug.contracts.quantum import AddressPairs, QuantumDriver
 
-CONTRACTS: dict[str, type[Driver]] = {
-    "ipam": IpamDriver,
-    "quantum": QuantumDriver,
-    "mac": MacDriver,
-    "l3": L3Driver,
-    "dhcp": DhcpDriver,
-}
-"""The five kinds, in the order of the configuration file."""
+KINDS = ("ipam", "quantum", "mac", "l3", "dhcp")
+"""The five kinds of drivers, in the order of the configuration file."""
 
 __all__ = [
-    "CONTRACTS",
+    "KINDS",
     "AddressPairs",
     "AddressUsage",
     "ApiRange",

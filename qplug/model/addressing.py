@@ -55,7 +55,9 @@ def holds(ranges: Iterable[IPRange], address: IPAddress) -> bool:
 
 def overlap(one: IPNetwork, other: IPNetwork) -> bool:
     """Say whether two subnets share an address."""
-    return one.version == other.version and one.first <= other.last and other.first <= one.last
+    return bool(
+        one.version == other.version and one.first <= other.last and other.first <= one.last
+    )
 
 
 def subtract(

@@ -74,7 +74,7 @@ class Subnet:
     @property
     def version(self) -> int:
         """4 or 6."""
-        return self.cidr.version
+        return int(self.cidr.version)
 
     @property
     def derived(self) -> bool:

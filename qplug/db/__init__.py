@@ -1,0 +1,20 @@
+"""A small helper over SQLAlchemy Core for the store, and for plugins that keep tables.
+
+``Database`` runs functions in transactions, again in a new one when the database says so, and
+raises our errors. ``Migrations`` names where a distribution's schema comes from.
+"""
+
+from qplug.db.engine import Database
+from qplug.db.migrate import Migrations
+from qplug.db.options import connection_opt, connection_url
+from qplug.db.types import Address, Moment, identifier
+
+__all__ = [
+    "Address",
+    "Database",
+    "Migrations",
+    "Moment",
+    "connection_opt",
+    "connection_url",
+    "identifier",
+]

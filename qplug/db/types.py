@@ -1,0 +1,59 @@
+"""Column types that mean the same on SQLite, PostgreSQL and MariaDB."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import sqlalchemy as sa
+from netaddr import IPAddress
+from sqlalchemy.dialects import mysql
+from sqlalchemy.engine import Dialect
+from sqlalchemy.types import TypeEngine
+
+
+def identifier(length: int = 36) -> TypeEngine[str]:
+    """Return a column type for short ASCII text that compares byte by byte: ids, states, MACs."""
+    return (
+        sa.String(length)
+        .with_variant(sa.String(length, collation="C"), "postgresql")
+        .with_variant(mysql.VARCHAR(length, charset="ascii", collation="ascii_bin"), "mysql")
+        .with_variant(mysql.VARCHAR(length, charset="ascii", collation="ascii_bin"), "mariadb")
+    )
+
+
+class Address(sa.types.TypeDecorator[IPAddress]):
+    """An IP address as text that sorts: the version, then every hex digit.
+
+    No database has 128-bit integers, and text can be read by whoever looks into the tables.
+    """
+
+    impl = sa.String(33)
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        """Compare byte by byte on every database."""
+        return dialect.type_descriptor(identifier(33))
+
+    def process_bind_param(self, value: IPAddress | None, dialect: Dialect) -> str | None:
+        """Write ``40a000005`` for 10.0.0.5."""
+        if value is None:
+            return None
+        return f"{value.version}{int(value):0{8 if value.version == 4 else 32}x}"
+
+    def process_result_value(self, value: str | None, dialect: Dialect) -> IPAddress | None:
+        """Read it back."""
+        return None if value is None else IPAddress(int(value[1:], 16), int(value[0]))
+
+
+class Moment(sa.types.TypeDecorator[datetime]):
+    """A time in UTC with microseconds, as seconds since 1970."""
+
+    impl = sa.Double
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> float | None:
+        """Write seconds."""
+        return None if value is None else value.timestamp()
+
+    def process_result_value(self, value: float | None, dialect: Dialect) -> datetime | None:
+        """Read an aware time."""
+        return None if value is None else datetime.fromtimestamp(value, UTC)

@@ -1,0 +1,149 @@
+"""The manager's own records, and the ports of the ``local`` Quantum driver.
+
+States: ``building`` until the last step succeeded, ``active``, ``updating`` while a step changes
+it, ``deleting`` from before the first release until nothing is left. A row that is not ``active``
+is the durable note that work is unfinished; ``epoch`` counts who worked on it.
+"""
+
+import sqlalchemy as sa
+
+from qplug.db import Address, Moment, identifier
+
+metadata = sa.MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+owners = sa.Table(
+    "qplug_owners",
+    metadata,
+    # A row a project, and '' for nobody: written first by whoever adds a cidr, so that two
+    # overlapping ones cannot be added at once.
+    sa.Column("owner", sa.String(255), primary_key=True),
+    sa.Column("epoch", sa.Integer, nullable=False),
+)
+
+networks = sa.Table(
+    "qplug_networks",
+    metadata,
+    sa.Column("id", identifier(), primary_key=True),
+    sa.Column("label", sa.String(255), nullable=False),
+    sa.Column("project_id", sa.String(255)),
+    sa.Column("owner", sa.String(255), nullable=False),  # project_id, or '': unique needs a value
+    sa.Column("quantum_project", sa.String(255), nullable=False),
+    sa.Column("priority", sa.Integer),
+    sa.Column("host", sa.String(255)),
+    sa.Column("zone", sa.String(255)),
+    sa.Column("rxtx_base", sa.Integer),
+    sa.Column("adopted", sa.Boolean, nullable=False),
+    sa.Column("ipam", sa.String(64), nullable=False),
+    sa.Column("quantum", sa.String(64), nullable=False),
+    sa.Column("mac", sa.String(64), nullable=False),
+    sa.Column("l3", sa.String(64), nullable=False),
+    sa.Column("dhcp", sa.String(64), nullable=False),
+    sa.Column("state", identifier(16), nullable=False),
+    sa.Column("epoch", sa.Integer, nullable=False),
+    sa.Column("created_at", Moment, nullable=False),
+    sa.UniqueConstraint("owner", "label"),
+    sa.Index(None, "label"),
+    sa.Index(None, "host"),
+)
+
+subnets = sa.Table(
+    "qplug_subnets",
+    metadata,
+    sa.Column("id", identifier(), primary_key=True),
+    sa.Column(
+        "network_id",
+        identifier(),
+        sa.ForeignKey("qplug_networks.id", onupdate="CASCADE", ondelete="CASCADE"),
+        nullable=False,
+    ),
+    sa.Column("owner", sa.String(255), nullable=False),  # the network's, for the index below
+    sa.Column("version", sa.SmallInteger, nullable=False),
+    sa.Column("cidr", identifier(43), nullable=False),
+    sa.Column("first", Address, nullable=False),
+    sa.Column("last", Address, nullable=False),
+    sa.Column("gateway", Address),
+    sa.Column("dhcp_server", Address),
+    sa.Column("pools", sa.Text, nullable=False),
+    sa.Column("reserved", sa.Text, nullable=False),
+    sa.Column("dns", sa.Text, nullable=False),
+    sa.Column("routes", sa.Text, nullable=False),
+    sa.UniqueConstraint("owner", "version", "first"),
+    sa.Index(None, "network_id"),
+)
+
+instances = sa.Table(
+    "qplug_instances",
+    metadata,
+    sa.Column("id", identifier(), primary_key=True),
+    sa.Column("project_id", sa.String(255), nullable=False),
+    sa.Column("name", sa.String(255)),
+    sa.Column("zone", sa.String(255)),
+    sa.Column("host", sa.String(255)),
+    sa.Column("rxtx_factor", sa.Double, nullable=False),
+    sa.Column("request", sa.Text, nullable=False),
+    sa.Column("network_info", sa.Text(16_000_000)),
+    sa.Column("state", identifier(16), nullable=False),
+    sa.Column("epoch", sa.Integer, nullable=False),
+    sa.Column("created_at", Moment, nullable=False),
+    sa.Index(None, "project_id"),
+)
+
+vifs = sa.Table(
+    "qplug_vifs",
+    metadata,
+    sa.Column("id", identifier(), primary_key=True),
+    sa.Column("instance_id", identifier(), sa.ForeignKey("qplug_instances.id"), nullable=False),
+    sa.Column("network_id", identifier(), sa.ForeignKey("qplug_networks.id"), nullable=False),
+    sa.Column("project_id", sa.String(255), nullable=False),
+    sa.Column("position", sa.Integer, nullable=False),
+    sa.Column("mac", identifier(17), unique=True),
+    sa.Column("port_id", sa.String(255)),
+    sa.Column("state", identifier(16), nullable=False),
+    sa.Index(None, "instance_id"),
+    sa.Index(None, "network_id"),
+)
+
+allocations = sa.Table(
+    "qplug_allocations",
+    metadata,
+    sa.Column("id", identifier(), primary_key=True),
+    sa.Column("vif_id", identifier(), sa.ForeignKey("qplug_vifs.id"), nullable=False),
+    sa.Column("network_id", identifier(), nullable=False),
+    sa.Column("subnet_id", identifier(), nullable=False),
+    sa.Column("address", Address, nullable=False),
+    sa.UniqueConstraint("network_id", "address"),
+    sa.Index(None, "vif_id"),
+    sa.Index(None, "address"),
+)
+
+local_networks = sa.Table(
+    "qplug_local_networks",
+    metadata,
+    sa.Column("id", identifier(), primary_key=True),
+    sa.Column("project_id", sa.String(255), nullable=False),
+    sa.Column("label", sa.String(255), nullable=False),
+    sa.Column("zone", sa.String(255)),
+    sa.Index(None, "project_id"),
+)
+
+local_ports = sa.Table(
+    "qplug_local_ports",
+    metadata,
+    sa.Column("id", identifier(), primary_key=True),
+    sa.Column("network_id", identifier(), sa.ForeignKey("qplug_local_networks.id"), nullable=False),
+    sa.Column("attachment", identifier(64), nullable=False),
+    sa.Column("mac", identifier(17)),
+    sa.Column("instance_id", identifier()),
+    sa.Column("host", sa.String(255)),
+    sa.Column("zone", sa.String(255)),
+    sa.Column("rxtx_factor", sa.Double),
+    sa.Column("address_pairs", sa.Text, nullable=False),
+    sa.UniqueConstraint("network_id", "attachment"),
+)

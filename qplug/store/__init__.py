@@ -1,0 +1,28 @@
+"""The manager's own records. No transaction is open when a method returns.
+
+The store is what listing, searching and network info start from; IPAM and Quantum are asked to
+change, and what they answered is written here.
+"""
+
+from qplug.db import Database
+from qplug.store.instances import InstanceStore
+from qplug.store.migrations import MIGRATIONS
+from qplug.store.networks import NetworkStore
+from qplug.store.records import InstanceRecord, VifRecord
+from qplug.store.search import Search
+
+__all__ = ["InstanceRecord", "Store", "VifRecord"]
+
+
+class Store:
+    """All records of one database."""
+
+    def __init__(self, url: str) -> None:
+        self.database = Database(url, MIGRATIONS)
+        self.networks = NetworkStore(self.database)
+        self.instances = InstanceStore(self.database)
+        self.search = Search(self.database)
+
+    def close(self) -> None:
+        """Close all connections."""
+        self.database.close()

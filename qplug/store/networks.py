@@ -1,0 +1,282 @@
+"""Records of networks and their subnets."""
+
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import replace
+from typing import Any, TypeVar
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+from sqlalchemy.exc import IntegrityError
+
+from qplug.db import Database
+from qplug.errors import (
+    AmbiguousLabel,
+    CidrConflict,
+    LabelInUse,
+    NetworkBusy,
+    NetworkExists,
+    NetworkInTransition,
+    NetworkNotFound,
+)
+from qplug.model import Call, Network, Subnet
+from qplug.store.rows import bounds, network_row, networks_of, select_networks, subnet_row
+from qplug.store.tables import networks, owners, subnets, vifs
+
+T = TypeVar("T")
+
+SETTLE_ATTEMPTS = 5
+
+
+def visible_to(project_id: str | None) -> sa.ColumnElement[bool]:
+    """Return what a project may see: its own and global networks; ``None`` sees all."""
+    if project_id is None:
+        return sa.true()
+    return sa.or_(networks.c.project_id.is_(None), networks.c.project_id == project_id)
+
+
+class NetworkStore:
+    """Networks, each with the subnets it was made with."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    # --- reading ---
+
+    def find(
+        self, call: Call, id_or_label: str, *, project_id: str | None = None, state: str = "active"
+    ) -> Network:
+        """Return the one network of that id or label that the project may see.
+
+        :raises NetworkNotFound: there is none
+        :raises AmbiguousLabel: several have the label
+        """
+        named = sa.or_(networks.c.id == id_or_label, networks.c.label == id_or_label)
+        found = self._select(
+            call, sa.and_(named, visible_to(project_id), networks.c.state == state)
+        )
+        if not found:
+            raise NetworkNotFound(id_or_label, project_id)
+        if len(found) > 1:
+            raise AmbiguousLabel(id_or_label, [network.id for network in found])
+        return found[0]
+
+    def all(
+        self, call: Call, *, project_id: str | None = None, host: str | None = None
+    ) -> Sequence[Network]:
+        """Return the active networks the project may see, or a host's, in order of creation."""
+        on_host = networks.c.host == host if host is not None else sa.true()
+        return self._select(
+            call, sa.and_(networks.c.state == "active", visible_to(project_id), on_host)
+        )
+
+    def named(self, call: Call, ids: Collection[str]) -> Sequence[Network]:
+        """Return the active networks among these ids."""
+        return self._select(
+            call, sa.and_(networks.c.state == "active", networks.c.id.in_(sorted(ids)))
+        )
+
+    def _select(self, call: Call, where: sa.ColumnElement[bool]) -> Sequence[Network]:
+        return self._database.read(call, lambda tx: networks_of(tx.execute(select_networks(where))))
+
+    # --- creating ---
+
+    def reserve(self, call: Call, network: Network) -> None:
+        """Write a network as ``building``, so that label and cidrs are its own from now on.
+
+        :raises LabelInUse: its owner has one of that label
+        :raises CidrConflict: its owner has a subnet that overlaps, or two of these do
+        :raises NetworkExists: the id is kept here already
+        """
+
+        def work(tx: Connection) -> None:
+            _lock_owner(tx, network.project_id)
+            _refuse_id(tx, network.id)
+            _refuse_label(tx, network)
+            row = network_row(network) | {"state": "building", "epoch": 1, "created_at": call.now}
+            tx.execute(networks.insert(), row)
+            for subnet in network.subnets:
+                _refuse_overlap(tx, network.project_id, subnet)
+                tx.execute(subnets.insert(), subnet_row(network, subnet))
+
+        self._settle(call, work)
+
+    def activate(self, call: Call, reserved_id: str, network: Network) -> None:
+        """Make a reserved network active under the id that Quantum gave it.
+
+        :raises NetworkExists: that id is kept here already
+        :raises NetworkInTransition: another process has undone the reservation
+        """
+
+        def work(tx: Connection) -> None:
+            changed = tx.execute(
+                networks.update()
+                .where(networks.c.id == reserved_id, networks.c.state == "building")
+                .values(id=network.id, host=network.host, state="active")
+            )
+            if not changed.rowcount:
+                raise NetworkInTransition(network.label, "no longer being made")
+
+        try:
+            self._database.write(call, work)
+        except IntegrityError as error:
+            raise NetworkExists(network.id) from error
+
+    def forget(self, call: Call, network_id: str) -> None:
+        """Remove a network that is being built or deleted, with its subnets."""
+        self._database.write(
+            call,
+            lambda tx: tx.execute(
+                networks.delete().where(
+                    networks.c.id == network_id, networks.c.state.in_(["building", "deleting"])
+                )
+            ),
+        )
+
+    # --- changing ---
+
+    def update(self, call: Call, network: Network) -> Network:
+        """Write label, priority, zone and rxtx_base of an active network and return it.
+
+        :raises LabelInUse: the owner has another one of that label
+        :raises NetworkNotFound: it is gone
+        """
+
+        def work(tx: Connection) -> Network:
+            _refuse_label(tx, network)
+            row = network_row(network)
+            columns = {name: row[name] for name in ("label", "priority", "zone", "rxtx_base")}
+            tx.execute(networks.update().where(_active(network.id)).values(**columns))
+            return _one(tx, network.id)
+
+        return self._settle(call, work)
+
+    def set_host(self, call: Call, network_id: str, host: str) -> str:
+        """Make the host the network's unless it has one, and return the one it has then."""
+
+        def work(tx: Connection) -> str:
+            tx.execute(
+                networks.update()
+                .where(_active(network_id), networks.c.host.is_(None))
+                .values(host=host)
+            )
+            return str(_one(tx, network_id).host)
+
+        return self._database.write(call, work)
+
+    def disassociate(self, call: Call, network: Network, *, host: bool, project: bool) -> Network:
+        """Take host and owner from a network; without an owner it is global.
+
+        :raises LabelInUse, CidrConflict: a global network is in the way
+        """
+
+        def work(tx: Connection) -> Network:
+            columns: dict[str, Any] = {"host": None} if host else {}
+            if project and network.project_id is not None:
+                _lock_owner(tx, None)
+                _refuse_label(tx, replace(network, project_id=None))
+                for subnet in network.subnets:
+                    _refuse_overlap(tx, None, subnet)
+                columns |= {"project_id": None, "owner": ""}
+                tx.execute(
+                    subnets.update().where(subnets.c.network_id == network.id).values(owner="")
+                )
+            if columns:
+                tx.execute(networks.update().where(_active(network.id)).values(**columns))
+            return _one(tx, network.id)
+
+        return self._settle(call, work)
+
+    def _settle(self, call: Call, work: Callable[[Connection], T]) -> T:
+        """Run work that checks before it writes; check again when another writer came between."""
+        for _ in range(SETTLE_ATTEMPTS):
+            try:
+                return self._database.write(call, work)
+            except IntegrityError:
+                continue
+        return self._database.write(call, work)
+
+    # --- deleting ---
+
+    def begin_delete(self, call: Call, network_id: str) -> Network:
+        """Mark a network as ``deleting``, so that no vif can join it, and return it.
+
+        One that is marked already is taken up again.
+
+        :raises NetworkBusy: it has vifs; nothing is marked
+        :raises NetworkNotFound: there is none
+        """
+
+        def work(tx: Connection) -> Network:
+            tx.execute(
+                networks.update()
+                .where(networks.c.id == network_id, networks.c.state.in_(["active", "deleting"]))
+                .values(state="deleting", epoch=networks.c.epoch + 1)
+            )
+            count = sa.select(sa.func.count()).where(vifs.c.network_id == network_id)
+            found = tx.execute(count).scalar_one()
+            if found:
+                raise NetworkBusy(network_id, found)
+            return _one(tx, network_id, state="deleting")
+
+        return self._database.write(call, work)
+
+    def cancel_delete(self, call: Call, network_id: str) -> None:
+        """Make a network active again whose deletion was refused before anything was done."""
+        self._database.write(
+            call,
+            lambda tx: tx.execute(
+                networks.update()
+                .where(networks.c.id == network_id, networks.c.state == "deleting")
+                .values(state="active")
+            ),
+        )
+
+
+def _active(network_id: str) -> sa.ColumnElement[bool]:
+    return sa.and_(networks.c.id == network_id, networks.c.state == "active")
+
+
+def _one(tx: Connection, network_id: str, state: str = "active") -> Network:
+    where = sa.and_(networks.c.id == network_id, networks.c.state == state)
+    found = networks_of(tx.execute(select_networks(where)))
+    if not found:
+        raise NetworkNotFound(network_id)
+    return found[0]
+
+
+def _lock_owner(tx: Connection, project_id: str | None) -> None:
+    """Let one transaction at a time add cidrs for an owner."""
+    mine = owners.c.owner == (project_id or "")
+    if not tx.execute(owners.update().where(mine).values(epoch=owners.c.epoch + 1)).rowcount:
+        tx.execute(owners.insert(), {"owner": project_id or "", "epoch": 1})
+
+
+def _refuse_id(tx: Connection, network_id: str) -> None:
+    if tx.execute(sa.select(networks.c.id).where(networks.c.id == network_id)).first():
+        raise NetworkExists(network_id)
+
+
+def _refuse_label(tx: Connection, network: Network) -> None:
+    same = sa.and_(
+        networks.c.owner == (network.project_id or ""), networks.c.label == network.label
+    )
+    if tx.execute(sa.select(networks.c.id).where(same, networks.c.id != network.id)).first():
+        raise LabelInUse(network.label, network.project_id)
+
+
+def _refuse_overlap(tx: Connection, owner: str | None, subnet: Subnet) -> None:
+    """Look at one row: the subnets of an owner are disjoint, so only the last can overlap."""
+    first, last = bounds(subnet)
+    found = tx.execute(
+        sa.select(subnets.c.cidr, subnets.c.last, networks.c.label)
+        .join_from(subnets, networks)
+        .where(
+            subnets.c.owner == (owner or ""),
+            subnets.c.version == subnet.version,
+            subnets.c.first <= last,
+        )
+        .order_by(subnets.c.first.desc())
+        .limit(1)
+    ).one_or_none()
+    if found is not None and found.last >= first:
+        raise CidrConflict(str(subnet.cidr), found.cidr, found.label)

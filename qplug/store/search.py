@@ -1,0 +1,104 @@
+"""Finding vifs, instances and addresses; long answers come in pages, in flat memory."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import sqlalchemy as sa
+from netaddr import EUI, IPAddress
+
+from qplug.db import Database
+from qplug.errors import FixedIpNotFound
+from qplug.model import Call, FixedIp, Instance
+from qplug.store.records import VifRecord, read_vifs
+from qplug.store.rows import fixed_ip_of, instance_of, select_fixed_ips
+from qplug.store.tables import allocations, instances, vifs
+
+PAGE = 1000
+
+
+class Search:
+    """Reads of what is active; work in progress is not shown."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def instances(self, call: Call, *, project_id: str | None = None) -> Iterator[Instance]:
+        """Yield the instances of a project, or all, by id."""
+        where = [instances.c.state == "active"]
+        if project_id is not None:
+            where.append(instances.c.project_id == project_id)
+        after = ""
+        while True:
+            page = sa.select(instances).where(*where, instances.c.id > after)
+            rows = self._rows(call, page.order_by(instances.c.id).limit(PAGE))
+            yield from map(instance_of, rows)
+            if len(rows) < PAGE:
+                return
+            after = rows[-1].id
+
+    def fixed_ips(
+        self,
+        call: Call,
+        *,
+        project_id: str | None = None,
+        network_id: str | None = None,
+        instance_id: str | None = None,
+        address: IPAddress | None = None,
+    ) -> Iterator[FixedIp]:
+        """Yield the addresses in use that match everything given, by network and address."""
+        wanted = {
+            vifs.c.project_id: project_id,
+            allocations.c.network_id: network_id,
+            vifs.c.instance_id: instance_id,
+            allocations.c.address: address,
+        }
+        query = select_fixed_ips().where(*(c == v for c, v in wanted.items() if v is not None))
+        place = sa.tuple_(allocations.c.network_id, allocations.c.address)
+        query = query.order_by(allocations.c.network_id, allocations.c.address).limit(PAGE)
+        rows = self._rows(call, query)
+        while rows:
+            yield from map(fixed_ip_of, rows)
+            if len(rows) < PAGE:
+                return
+            last = sa.tuple_(
+                sa.literal(rows[-1].network_id, allocations.c.network_id.type),
+                sa.literal(rows[-1].address, allocations.c.address.type),
+            )
+            rows = self._rows(call, query.where(place > last))
+
+    def fixed_ip(self, call: Call, fixed_ip_id: str) -> FixedIp:
+        """Return one address by its id.
+
+        :raises FixedIpNotFound: none has it
+        """
+        rows = self._rows(call, select_fixed_ips().where(allocations.c.id == fixed_ip_id))
+        if not rows:
+            raise FixedIpNotFound(fixed_ip_id)
+        return fixed_ip_of(rows[0])
+
+    def vifs(
+        self, call: Call, *, instance_id: str | None = None, mac: EUI | None = None
+    ) -> Sequence[VifRecord]:
+        """Return the vifs of an instance, or the one with that MAC address."""
+        mine = vifs.c.instance_id == instance_id if instance_id else vifs.c.mac == str(mac)
+        return self._database.read(call, lambda tx: read_vifs(tx, vifs.c.state == "active", mine))
+
+    def vifs_of_network(self, call: Call, network_id: str) -> Sequence[VifRecord]:
+        """Return the vifs of a network, for the DHCP server that is to know them all."""
+        return self._database.read(
+            call,
+            lambda tx: read_vifs(tx, vifs.c.state == "active", vifs.c.network_id == network_id),
+        )
+
+    def held(self, call: Call, network_ids: Sequence[str]) -> dict[str, int]:
+        """Return by subnet how many addresses wait for an unfinished clean-up."""
+        query = (
+            sa.select(allocations.c.subnet_id, sa.func.count().label("held"))
+            .join_from(allocations, vifs)
+            .where(vifs.c.state == "deleting", vifs.c.network_id.in_(network_ids))
+            .group_by(allocations.c.subnet_id)
+        )
+        return {row.subnet_id: row.held for row in self._rows(call, query)}
+
+    def _rows(self, call: Call, query: sa.Select[Any]) -> Sequence[sa.Row[Any]]:
+        return self._database.read(call, lambda tx: tx.execute(query).all())

@@ -41,7 +41,8 @@ def assignable(subnet: Subnet) -> tuple[IPRange, ...]:
     pools = [(pool.first, pool.last) for pool in subnet.pools] or [(first, last)]
     inside = [(max(low, first), min(high, last)) for low, high in pools]
     kept_back = [(taken.first, taken.last) for taken in subnet.reserved]
-    kept_back += [(own.value, own.value) for own in (subnet.gateway, subnet.dhcp_server) if own]
+    own = (subnet.gateway, subnet.dhcp_server)
+    kept_back += [(ip.value, ip.value) for ip in own if ip is not None]  # 0.0.0.0 is false
     return tuple(
         IPRange(IPAddress(low, subnet.version), IPAddress(high, subnet.version))
         for low, high in subtract(inside, kept_back)
@@ -64,7 +65,7 @@ def subtract(
     ranges: Iterable[tuple[int, int]], taken: Iterable[tuple[int, int]]
 ) -> Sequence[tuple[int, int]]:
     """Return what of the ranges (first, last) is not taken: sorted, disjoint, merged."""
-    holes = sorted(taken)
+    holes = merge(taken)
     kept: list[tuple[int, int]] = []
     for low, high in merge(ranges):
         for first, last in holes:

@@ -211,6 +211,21 @@ class NetworkHostNotSet(Conflict):
 
 
 @dataclass(eq=False)
+class NetworkOnOtherHost(Conflict):
+    """The network's DHCP and gateway run on a host that this manager cannot reach."""
+
+    network: str
+    host: str
+    here: str
+
+    def sentence(self) -> str:
+        return (
+            f"network '{self.network}' is served by host '{self.host}', not by this one "
+            f"('{self.here}'); run the command there"
+        )
+
+
+@dataclass(eq=False)
 class LabelInUse(Conflict):
     """The owner has a network of that label."""
 
@@ -297,6 +312,21 @@ class InstanceInTransition(Conflict):
 
     def sentence(self) -> str:
         return f"instance '{self.instance}' is {self.state} just now; wait for that, then try again"
+
+
+@dataclass(eq=False)
+class AttachedTwice(Conflict):
+    """Quantum has more than one port with the attachment."""
+
+    network: str
+    attachment: str
+    ports: Sequence[str]
+
+    def sentence(self) -> str:
+        return (
+            f"'{self.attachment}' is attached to several ports of network '{self.network}': "
+            f"{', '.join(self.ports)}; delete all but one in Quantum"
+        )
 
 
 @dataclass(eq=False)

@@ -1,0 +1,1 @@
+"""Drivers that need nothing outside this process."""

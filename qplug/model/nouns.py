@@ -1,11 +1,14 @@
 """Frozen values over netaddr types; nothing here knows a driver, a database or a wire."""
 
+import re
 import time
 from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
 
-from netaddr import EUI, IPAddress, IPNetwork, IPRange, mac_unix_expanded
+from netaddr import EUI, AddrFormatError, IPAddress, IPNetwork, IPRange, mac_unix_expanded
+
+MAC_TEXT = re.compile(r"[0-9a-fA-F]{2}([:-][0-9a-fA-F]{2}){5}")
 
 
 class Capability(Enum):
@@ -23,8 +26,10 @@ class Capability(Enum):
 def mac_address(text: str | EUI) -> EUI:
     """Return a MAC address that prints as ``fa:16:3e:12:34:56``.
 
-    :raises netaddr.AddrFormatError: the text is no 48-bit MAC address
+    :raises netaddr.AddrFormatError: the text is not six pairs of hex digits
     """
+    if isinstance(text, str) and not MAC_TEXT.fullmatch(text):
+        raise AddrFormatError(f"{text!r} is no MAC address")  # netaddr would take fewer digits
     return EUI(str(text), version=48, dialect=mac_unix_expanded)
 
 

@@ -9,9 +9,10 @@ from qplug.store.instances import InstanceStore
 from qplug.store.migrations import MIGRATIONS
 from qplug.store.networks import NetworkStore
 from qplug.store.records import InstanceRecord, VifRecord
+from qplug.store.rows import NO_MAC
 from qplug.store.search import Search
 
-__all__ = ["InstanceRecord", "Store", "VifRecord"]
+__all__ = ["NO_MAC", "InstanceRecord", "Store", "VifRecord"]
 
 
 class Store:

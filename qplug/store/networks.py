@@ -78,6 +78,11 @@ class NetworkStore:
     def _select(self, call: Call, where: sa.ColumnElement[bool]) -> Sequence[Network]:
         return self._database.read(call, lambda tx: networks_of(tx.execute(select_networks(where))))
 
+    def among(self, project_id: str, ids: Collection[str]) -> sa.ColumnElement[bool]:
+        """Return the condition for networks a project can use: these, or all when none is named."""
+        named = networks.c.id.in_(sorted(set(ids))) if ids else sa.true()
+        return sa.and_(visible_to(project_id), named)
+
     # --- creating ---
 
     def reserve(self, call: Call, network: Network) -> None:
@@ -120,6 +125,17 @@ class NetworkStore:
             self._database.write(call, work)
         except IntegrityError as error:
             raise NetworkExists(network.id) from error
+
+    def abandon(self, call: Call, reserved_id: str, network_id: str) -> None:
+        """Mark a network that was being built as ``deleting``, when undoing it left something."""
+        self._database.write(
+            call,
+            lambda tx: tx.execute(
+                networks.update()
+                .where(networks.c.id == reserved_id, networks.c.state == "building")
+                .values(id=network_id, state="deleting")
+            ),
+        )
 
     def forget(self, call: Call, network_id: str) -> None:
         """Remove a network that is being built or deleted, with its subnets."""

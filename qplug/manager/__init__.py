@@ -1,0 +1,12 @@
+"""The driver chain: which step comes when, and what happens when one fails.
+
+It knows the contracts and the store, never a driver. ``Manager`` is the door; behind it are
+``networks``, ``instances``, ``fixed_ips`` and ``hosts``, which trust their arguments' rights.
+"""
+
+from qplug.manager.chain import Chain
+from qplug.manager.context import Context
+from qplug.manager.door import Manager
+from qplug.manager.requests import NetworkSpec
+
+__all__ = ["Chain", "Context", "Manager", "NetworkSpec"]

@@ -1,0 +1,127 @@
+"""What every part of the manager works with."""
+
+import logging
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from uuid import uuid4
+
+from oslo_config.cfg import ConfigOpts
+
+from qplug.contracts import DhcpDriver, IpamDriver, L3Driver, MacDriver, QuantumDriver
+from qplug.errors import DeadlineExceeded, DriverFailed, DriversChanged, QplugError
+from qplug.model import Call, Capability, DriverNames, Network
+from qplug.store import Store
+
+LOG = logging.getLogger(__name__)
+
+UNDO_TIME = 15.0
+"""Seconds that undoing or releasing may take beyond the deadline of the call it belongs to."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Chain:
+    """The drivers in use with the store, the options and what tests replace."""
+
+    conf: ConfigOpts
+    store: Store
+    names: DriverNames
+    ipam: IpamDriver
+    quantum: QuantumDriver
+    mac: MacDriver
+    l3: L3Driver
+    dhcp: DhcpDriver
+    now: Callable[[], datetime] = lambda: datetime.now(UTC)
+    new_id: Callable[[], str] = lambda: str(uuid4())
+
+    def call(self, request_id: str) -> Call:
+        """Return the start of an operation, with the deadline that the options give it."""
+        timeout = self.conf.operation_timeout
+        return Call(request_id=request_id, now=self.now(), deadline=time.monotonic() + timeout)
+
+    def overtime(self, call: Call) -> Call:
+        """Return the same operation with time to clean up, even when its own has run out."""
+        deadline = max(call.deadline, time.monotonic() + UNDO_TIME)
+        return Call(request_id=call.request_id, now=call.now, deadline=deadline)
+
+    @property
+    def serves_dhcp(self) -> bool:
+        """Whether DHCP is on."""
+        return Capability.SERVES in self.dhcp.capabilities
+
+    def quantum_project(self, project_id: str | None) -> str:
+        """Return the project that stands in Quantum for an owner, or for nobody."""
+        return project_id or str(self.conf.quantum.default_project)
+
+    def refuse_other_drivers(self, network: Network) -> None:
+        """Refuse a network that other drivers than the configured ones serve.
+
+        :raises DriversChanged: it was made with another driver
+        """
+        for kind in ("ipam", "quantum", "mac", "l3", "dhcp"):
+            recorded, configured = getattr(network.drivers, kind), getattr(self.names, kind)
+            if recorded != configured:
+                raise DriversChanged(network.label, kind, recorded, configured)
+
+    def close(self) -> None:
+        """Give everything back."""
+        for part in (self.dhcp, self.l3, self.mac, self.quantum, self.ipam, self.store):
+            part.close()
+
+
+@contextmanager
+def step(call: Call, kind: str, doing: str) -> Iterator[None]:
+    """Call a driver inside of this: in time, and with its surprises in our words.
+
+    :raises DeadlineExceeded: there is no time left to begin
+    :raises DriverFailed: the driver raised what no contract allows; the cause is chained
+    """
+    if not call.remaining():
+        raise DeadlineExceeded(doing)
+    LOG.debug("%s %s: %s", call.request_id, kind, doing)
+    try:
+        yield
+    except QplugError:
+        raise
+    except Exception as error:  # a driver is foreign code: whatever it raises must be named
+        raise DriverFailed(kind, doing, f"{type(error).__name__}: {error}") from error
+
+
+class Undo:
+    """What must be taken back if the operation fails, newest first.
+
+    A step is registered before it is taken, since one that timed out may have happened.
+    """
+
+    def __init__(self) -> None:
+        self._steps: list[tuple[str, Callable[[], object]]] = []
+
+    def add(self, what: str, take_back: Callable[[], object]) -> None:
+        """Register how to take back what the next step may do."""
+        self._steps.append((what, take_back))
+
+    def run(self) -> bool:
+        """Take everything back, each part whatever happens to the others.
+
+        :returns: whether nothing is left
+        """
+        clean = True
+        while self._steps:
+            what, take_back = self._steps.pop()
+            clean &= attempt(what, take_back)
+        return clean
+
+
+def attempt(what: str, work: Callable[[], object]) -> bool:
+    """Do a part of a clean-up; a failure is logged and must not stop the other parts.
+
+    :returns: whether it succeeded
+    """
+    try:
+        work()
+    except QplugError as error:
+        LOG.exception("%s: %s", what, error)
+        return False
+    return True

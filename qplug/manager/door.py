@@ -1,0 +1,278 @@
+"""The door: every operation, with the caller's rights checked before anything is done."""
+
+import logging
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import Any
+
+from netaddr import EUI, IPAddress
+
+from qplug.errors import FixedIpNotFound, InstanceNotFound, VifNotFound
+from qplug.manager.chain import Chain
+from qplug.manager.context import Context
+from qplug.manager.fixed_ips import FixedIps, IpMatch
+from qplug.manager.hosts import Hosts
+from qplug.manager.info import Info
+from qplug.manager.instances import Instances
+from qplug.manager.networks import Networks
+from qplug.manager.policy import Policy
+from qplug.manager.release import Release
+from qplug.manager.requests import NetworkSpec, check_instance, check_uuid
+from qplug.model import (
+    Call,
+    FixedIp,
+    Instance,
+    Network,
+    NetworkRequest,
+    SubnetUsage,
+    Vif,
+)
+from qplug.network_info import NetworkInfo
+from qplug.store import InstanceRecord
+
+LOG = logging.getLogger(__name__)
+
+
+class Manager:
+    """The driver chain behind its policy. Several threads may use it.
+
+    Operations carry Nova's names. What a caller may not see is NotFound to it; what it sees and
+    may not do is Forbidden.
+    """
+
+    def __init__(self, chain: Chain) -> None:
+        self._chain = chain
+        self._policy = Policy(chain.conf)
+        self.hosts = Hosts(chain)
+        info = Info(chain)
+        self.networks = Networks(chain, self.hosts)
+        self.instances = Instances(chain, self.hosts, Release(chain, self.hosts), info)
+        self.fixed_ips = FixedIps(chain, self.hosts, info)
+
+    def close(self) -> None:
+        """Give back drivers and database."""
+        self._chain.close()
+
+    # --- networks ---
+
+    def create_network(self, context: Context, spec: NetworkSpec) -> Network:
+        """Make or adopt a network; see :meth:`Networks.create`."""
+        self._policy.check(context, "create_networks", spec.project_id)
+        return self.networks.create(self._call(context), spec)
+
+    def get_all_networks(self, context: Context) -> Sequence[Network]:
+        """Return the networks the caller sees, in order of creation."""
+        self._policy.check(context, "get_all_networks", context.project_id)
+        return self.networks.all(self._call(context), context.sees)
+
+    def get_network(self, context: Context, network: str) -> Network:
+        """Return a network by id or label."""
+        return self._network(context, self._call(context), "get_network", network)
+
+    def update_network(self, context: Context, network: str, **changes: Any) -> Network:
+        """Change label, priority, zone or rxtx_base of a network and return it."""
+        call = self._call(context)
+        found = self._network(context, call, "update_network", network)
+        return self.networks.update(call, replace(found, **changes))
+
+    def set_network_host(self, context: Context, network: str, host: str | None = None) -> str:
+        """Give a network a host, by default this one, unless it has one; return the one it has."""
+        call = self._call(context)
+        found = self._network(context, call, "set_network_host", network)
+        return self.networks.set_host(call, found, host or str(self._chain.conf.host))
+
+    def disassociate_network(
+        self, context: Context, network: str, *, host: bool = True, project: bool = True
+    ) -> Network:
+        """Take host and owner from a network and return it."""
+        call = self._call(context)
+        found = self._network(context, call, "disassociate_network", network)
+        return self.networks.disassociate(call, found, host=host, project=project)
+
+    def delete_network(self, context: Context, network: str, *, with_quantum: bool = False) -> None:
+        """Delete a network; see :meth:`Networks.delete`."""
+        call = self._call(context)
+        found = self.networks.deletable(call, network, context.sees)
+        self._policy.check(context, "delete_network", found.project_id)
+        self.networks.delete(call, found, with_quantum=with_quantum)
+
+    def validate_networks(self, context: Context, networks: Sequence[str] = ()) -> None:
+        """Check that networks can be used; none is fine."""
+        self._policy.check(context, "validate_networks", context.project_id)
+        self.networks.validate(self._call(context), networks, context.sees)
+
+    def get_network_usage(
+        self, context: Context, network: str | None = None
+    ) -> Sequence[tuple[Network, SubnetUsage]]:
+        """Return how full the subnets of one or all networks are."""
+        call = self._call(context)
+        if network is None:
+            found = self.networks.all(call, context.sees)
+            self._policy.check(context, "get_network_usage", context.project_id)
+        else:
+            found = [self._network(context, call, "get_network_usage", network)]
+        network_of = {subnet.id: one for one in found for subnet in one.subnets}
+        return [(network_of[u.subnet_id], u) for u in self.networks.usage(call, found)]
+
+    # --- instances ---
+
+    def allocate_for_instance(
+        self, context: Context, instance: Instance, networks: Sequence[NetworkRequest] = ()
+    ) -> NetworkInfo:
+        """Give an instance its vifs; see :meth:`Instances.allocate`. Networks by id or label."""
+        checked = check_instance(instance)
+        self._policy.check(context, "allocate_for_instance", checked.project_id)
+        call = self._call(context)
+        sees = checked.project_id
+        wanted = [
+            replace(r, network_id=self.networks.get(call, r.network_id, sees).id) for r in networks
+        ]
+        return self.instances.allocate(call, checked, wanted)
+
+    def deallocate_for_instance(self, context: Context, instance_id: str) -> Sequence[str]:
+        """Take back what an instance has; see :meth:`Instances.deallocate`."""
+        instance_id, call = check_uuid("instance", instance_id), self._call(context)
+        record = self._chain.store.instances.get(call, instance_id)
+        if record is None or not _visible(context, record):
+            return ()
+        self._policy.check(context, "deallocate_for_instance", record.instance.project_id)
+        return self.instances.deallocate(call, instance_id)
+
+    def get_instance_nw_info(self, context: Context, instance_id: str) -> NetworkInfo:
+        """Return an instance's network info, and keep it as the cached one."""
+        call = self._call(context)
+        record = self._instance(context, call, "get_instance_nw_info", instance_id)
+        return self.instances.network_info(call, record)
+
+    def get_all_instances(self, context: Context) -> Iterator[Instance]:
+        """Yield the instances the caller sees, by id."""
+        self._policy.check(context, "get_all_instances", context.project_id)
+        search = self._chain.store.search
+        return search.instances(self._call(context), project_id=context.sees)
+
+    def get_instance_uuids_by_ip_filter(
+        self,
+        context: Context,
+        *,
+        ip: str | None = None,
+        ip6: str | None = None,
+        fixed_ip: IPAddress | None = None,
+    ) -> Iterator[IpMatch]:
+        """Yield the instances that have matching addresses; see :meth:`FixedIps.matching`."""
+        self._policy.check(context, "get_instance_uuids_by_ip_filter", context.project_id)
+        call = self._call(context)
+        return self.fixed_ips.matching(call, ip=ip, ip6=ip6, fixed_ip=fixed_ip, sees=context.sees)
+
+    def get_vifs_by_instance(self, context: Context, instance_id: str) -> Sequence[Vif]:
+        """Return the vifs of an instance, in order of creation."""
+        call = self._call(context)
+        record = self._instance(context, call, "get_vifs_by_instance", instance_id)
+        return [one.vif for one in record.vifs]
+
+    def get_vif_by_mac_address(self, context: Context, mac: EUI) -> Vif:
+        """Return the vif with that MAC address.
+
+        :raises VifNotFound: there is none the caller sees
+        """
+        found = self._chain.store.search.vifs(self._call(context), mac=mac)
+        for record in found:
+            if context.sees in (None, record.vif.project_id):
+                self._policy.check(context, "get_vif_by_mac_address", record.vif.project_id)
+                return record.vif
+        raise VifNotFound(str(mac))
+
+    # --- fixed IPs ---
+
+    def get_fixed_ip(self, context: Context, fixed_ip_id: str) -> FixedIp:
+        """Return a fixed IP by its id."""
+        found = self._chain.store.search.fixed_ip(self._call(context), fixed_ip_id)
+        if context.sees not in (None, found.project_id):
+            raise FixedIpNotFound(fixed_ip_id)
+        self._policy.check(context, "get_fixed_ip", found.project_id)
+        return found
+
+    def get_fixed_ip_by_address(self, context: Context, address: IPAddress) -> Sequence[FixedIp]:
+        """Return who has the address; several only where networks overlap."""
+        found = self.fixed_ips.by_address(self._call(context), address, context.sees)
+        for one in found:
+            self._policy.check(context, "get_fixed_ip_by_address", one.project_id)
+        return found
+
+    def get_all_fixed_ips(
+        self,
+        context: Context,
+        *,
+        network: str | None = None,
+        instance_id: str | None = None,
+        address: IPAddress | None = None,
+    ) -> Iterator[FixedIp]:
+        """Yield the fixed IPs the caller sees that match, by network and address."""
+        self._policy.check(context, "get_all_fixed_ips", context.project_id)
+        call = self._call(context)
+        network_id = self.networks.get(call, network, context.sees).id if network else None
+        return self._chain.store.search.fixed_ips(
+            call,
+            project_id=context.sees,
+            network_id=network_id,
+            instance_id=check_uuid("instance", instance_id) if instance_id else None,
+            address=address,
+        )
+
+    def add_fixed_ip_to_instance(
+        self,
+        context: Context,
+        instance_id: str,
+        network: str,
+        *,
+        vif_id: str | None = None,
+        address: IPAddress | None = None,
+    ) -> IPAddress:
+        """Give an instance one address more and return it; see :meth:`FixedIps.add`."""
+        call = self._call(context)
+        record = self._instance(context, call, "add_fixed_ip_to_instance", instance_id)
+        found = self.networks.get(call, network, record.instance.project_id)
+        added = self.fixed_ips.add(call, record.instance.id, found, vif_id=vif_id, wanted=address)
+        return added.address
+
+    def remove_fixed_ip_from_instance(
+        self,
+        context: Context,
+        instance_id: str,
+        address: IPAddress,
+        *,
+        vif_id: str | None = None,
+    ) -> None:
+        """Take an address from an instance; see :meth:`FixedIps.remove`."""
+        call = self._call(context)
+        record = self._instance(context, call, "remove_fixed_ip_from_instance", instance_id)
+        self.fixed_ips.remove(call, record.instance.id, address, vif_id=vif_id)
+
+    # --- hosts ---
+
+    def init_host(self, context: Context) -> None:
+        """Make this host serve its networks; see :meth:`Hosts.init_host`."""
+        self._policy.check(context, "init_host")
+        self.hosts.init_host(self._call(context))
+
+    # --- rights ---
+
+    def _call(self, context: Context) -> Call:
+        return self._chain.call(context.request_id)
+
+    def _network(self, context: Context, call: Call, action: str, name: str) -> Network:
+        found = self.networks.get(call, name, context.sees)
+        self._policy.check(context, action, found.project_id)
+        return found
+
+    def _instance(
+        self, context: Context, call: Call, action: str, instance_id: str
+    ) -> InstanceRecord:
+        record = self.instances.get(call, check_uuid("instance", instance_id))
+        if not _visible(context, record):
+            raise InstanceNotFound(instance_id)
+        self._policy.check(context, action, record.instance.project_id)
+        return record
+
+
+def _visible(context: Context, record: InstanceRecord) -> bool:
+    return context.sees in (None, record.instance.project_id)

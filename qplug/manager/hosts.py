@@ -1,0 +1,158 @@
+"""What is done on the host of a network: gateway, translation and DHCP."""
+
+import logging
+from collections.abc import Sequence
+
+from netaddr import IPAddress
+
+from qplug.errors import NetworkOnOtherHost
+from qplug.manager.chain import Chain, Undo, step
+from qplug.model import Call, Capability, DhcpHost, Network, PortRequest
+from qplug.store import VifRecord
+
+LOG = logging.getLogger(__name__)
+
+
+class Hosts:
+    """The L3 and DHCP steps of the chain."""
+
+    def __init__(self, chain: Chain) -> None:
+        self._chain = chain
+
+    def init_host(self, call: Call) -> None:
+        """Make this host serve its networks as the store knows them, and nothing else of ours.
+
+        Errors propagate: a host that cannot serve must not look as if it did.
+        """
+        networks = self._chain.store.networks.all(call, host=str(self._chain.conf.host))
+        for network in networks:
+            self._chain.refuse_other_drivers(network)
+        with step(call, "l3", "initialising the host"):
+            self._chain.l3.initialize(call)
+        for network in networks:
+            self._restore(call, network)
+        for network in networks:
+            if network.has_gateway:
+                LOG.info("initialising NAT of network %s (%s)", network.label, network.id)
+                with step(call, "l3", "enabling NAT"):
+                    self._chain.l3.enable_nat(call, network)
+        ids = [network.id for network in networks]
+        with step(call, "dhcp", "removing what is no longer wanted"):
+            self._chain.dhcp.prune(call, ids)
+        with step(call, "l3", "removing what is no longer wanted"):
+            self._chain.l3.prune(call, ids)
+
+    def _restore(self, call: Call, network: Network) -> None:
+        with step(call, "l3", "enabling the gateway"):
+            self._chain.l3.enable_gateway(call, network)
+        if self._chain.serves_dhcp:
+            records = self._chain.store.search.vifs_of_network(call, network.id)
+            with step(call, "dhcp", "serving the network"):
+                self._chain.dhcp.sync(call, network, [dhcp_host(record) for record in records])
+
+    def route(self, call: Call, network: Network, undo: Undo) -> None:
+        """Prepare this host to be the gateway of a new network that has one."""
+        l3 = self._chain.l3
+        if not l3.initialized:
+            with step(call, "l3", "initialising the host"):
+                l3.initialize(call)
+        if network.has_gateway:
+            undo.add(
+                "NAT could not be taken back",
+                lambda: l3.disable_nat(self._chain.overtime(call), network),
+            )
+            with step(call, "l3", "enabling NAT"):
+                l3.enable_nat(call, network)
+
+    def serve(self, call: Call, record: VifRecord, undo: Undo) -> None:
+        """Have DHCP answer a vif; the first of a network gets it its gateway and port."""
+        if not self._chain.serves_dhcp:
+            return
+        network = self._hosted(call, record.network)
+        self._enable_gateway(call, network, undo)
+        host = dhcp_host(record)
+        undo.add(
+            "a DHCP host could not be taken back",
+            lambda: self._chain.dhcp.apply(self._chain.overtime(call), network, removed=[host]),
+        )
+        with step(call, "dhcp", "serving the vif"):
+            self._chain.dhcp.apply(call, network, changed=[host])
+
+    def _enable_gateway(self, call: Call, network: Network, undo: Undo) -> None:
+        chain, project, device = self._chain, network.quantum_project, network.gateway_device
+        with step(call, "quantum", "looking for the gateway's port"):
+            port = chain.quantum.port_by_attachment(call, project, network.id, device)
+        if port is not None:
+            return
+        undo.add("the gateway could not be taken back", lambda: self._remove_first(call, network))
+        with step(call, "l3", "enabling the gateway"):
+            chain.l3.enable_gateway(call, network)
+        with step(call, "quantum", "attaching the gateway"):
+            request = PortRequest(attachment=device)
+            chain.quantum.attach_port(call, project, network.id, request)
+
+    def _remove_first(self, call: Call, network: Network) -> None:
+        """Remove a gateway made for a vif that failed, unless others rely on it by now."""
+        late = self._chain.overtime(call)
+        if not self._chain.store.search.vifs_of_network(late, network.id):
+            self.stop(late, network, nat=False)
+
+    def change(self, call: Call, record: VifRecord) -> None:
+        """Have DHCP answer a vif with the addresses it has now; with none, not at all."""
+        if not self._chain.serves_dhcp:
+            return
+        network = self._hosted(call, record.network)
+        host = dhcp_host(record)
+        there, gone = ([host], []) if host.addresses else ([], [host])
+        with step(call, "dhcp", "changing what the vif is answered"):
+            self._chain.dhcp.apply(call, network, changed=there, removed=gone)
+
+    def forget(self, call: Call, record: VifRecord) -> None:
+        """Have DHCP answer a vif no longer."""
+        if not self._chain.serves_dhcp:
+            return
+        network = self._hosted(call, record.network)
+        with step(call, "dhcp", "forgetting the vif"):
+            self._chain.dhcp.apply(call, network, removed=[dhcp_host(record)])
+
+    def stop(self, call: Call, network: Network, *, nat: bool = True) -> None:
+        """Stop serving a network: DHCP first, then translation, port and gateway device."""
+        chain = self._chain
+        if chain.serves_dhcp or Capability.SERVES in chain.l3.capabilities:
+            self._refuse_other_host(network)
+        with step(call, "dhcp", "stopping the network"):
+            chain.dhcp.stop(call, network)
+        if nat and network.has_gateway:
+            with step(call, "l3", "disabling NAT"):
+                chain.l3.disable_nat(call, network)
+        self._detach_gateway(call, network)
+        with step(call, "l3", "disabling the gateway"):
+            chain.l3.disable_gateway(call, network)
+
+    def _detach_gateway(self, call: Call, network: Network) -> None:
+        quantum, project = self._chain.quantum, network.quantum_project
+        with step(call, "quantum", "detaching the gateway"):
+            port = quantum.port_by_attachment(call, project, network.id, network.gateway_device)
+            if port is not None:
+                quantum.detach_port(call, project, network.id, port)
+
+    def _hosted(self, call: Call, network: Network) -> Network:
+        """Return the network, given to this host if it has none."""
+        if network.host is None:
+            host = str(self._chain.conf.host)
+            found = self._chain.store.networks.set_host(call, network.id, host)
+            if found != host:
+                raise NetworkOnOtherHost(network.label, found, host)
+        self._refuse_other_host(network)
+        return network
+
+    def _refuse_other_host(self, network: Network) -> None:
+        here = str(self._chain.conf.host)
+        if network.host not in (None, here):
+            raise NetworkOnOtherHost(network.label, str(network.host), here)
+
+
+def dhcp_host(record: VifRecord) -> DhcpHost:
+    """Return what DHCP is to know of a vif."""
+    addresses: Sequence[IPAddress] = [allocation.address for allocation in record.allocations]
+    return DhcpHost(vif_id=record.vif.id, mac=record.vif.mac, addresses=tuple(addresses))

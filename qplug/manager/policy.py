@@ -1,0 +1,81 @@
+"""Who may do what: rules of oslo.policy, checked against the target's real owner."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from oslo_config.cfg import ConfigOpts
+from oslo_policy import opts, policy
+
+from qplug.errors import PolicyNotAuthorized
+from qplug.manager.context import Context
+
+ADMIN = "rule:admin"
+OWNER = "rule:admin_or_owner"
+USER = "rule:admin_or_owner or 'True':%(is_global)s"
+ANYONE = "@"
+
+ACTIONS = {
+    "create_networks": (OWNER, "Make a network; a global one has no owner"),
+    "get_all_networks": (ANYONE, "List the networks the caller sees"),
+    "get_network": (USER, "Look at a network"),
+    "update_network": (OWNER, "Change a network's label, priority, zone or bandwidth"),
+    "delete_network": (OWNER, "Delete a network"),
+    "disassociate_network": (ADMIN, "Take owner and host from a network"),
+    "set_network_host": (ADMIN, "Give a network a host"),
+    "validate_networks": (ANYONE, "Check that networks can be used"),
+    "get_network_usage": (USER, "See how full a network's subnets are"),
+    "allocate_for_instance": (OWNER, "Give an instance its vifs"),
+    "deallocate_for_instance": (OWNER, "Take an instance's vifs back"),
+    "get_instance_nw_info": (OWNER, "Look at an instance's network info"),
+    "get_all_instances": (ANYONE, "List the instances the caller sees"),
+    "get_instance_uuids_by_ip_filter": (ANYONE, "Find instances by their addresses"),
+    "get_vifs_by_instance": (OWNER, "List an instance's vifs"),
+    "get_vif_by_mac_address": (OWNER, "Find a vif by its MAC address"),
+    "get_fixed_ip": (OWNER, "Look at a fixed IP"),
+    "get_fixed_ip_by_address": (OWNER, "Find a fixed IP by its address"),
+    "get_all_fixed_ips": (ANYONE, "List the fixed IPs the caller sees"),
+    "add_fixed_ip_to_instance": (OWNER, "Give an instance one address more"),
+    "remove_fixed_ip_from_instance": (OWNER, "Take an address from an instance"),
+    "init_host": (ADMIN, "Make a host serve its networks"),
+}
+"""Every guarded operation, with its default rule and what it lets a caller do."""
+
+
+def rules() -> Sequence[policy.RuleDefault]:
+    """Return the defaults, which a policy file may override."""
+    return [
+        policy.RuleDefault("admin", "is_admin:True or role:admin"),
+        policy.RuleDefault("admin_or_owner", "rule:admin or project_id:%(project_id)s"),
+        *(
+            policy.RuleDefault(f"network:{action}", rule, description)
+            for action, (rule, description) in ACTIONS.items()
+        ),
+    ]
+
+
+class Policy:
+    """Checks callers against the rules."""
+
+    def __init__(self, conf: ConfigOpts) -> None:
+        opts.set_defaults(conf)
+        self._enforcer = policy.Enforcer(conf)
+        self._enforcer.register_defaults(rules())
+
+    def check(self, context: Context, action: str, owner: str | None = None) -> None:
+        """Let the caller do something to what the owner has, or refuse it.
+
+        :param owner: a project; ``None`` for what is nobody's, or everybody's
+        :raises PolicyNotAuthorized: the rule says no
+        """
+        target = {"project_id": owner, "is_global": str(owner is None)}
+        if not self._enforcer.enforce(f"network:{action}", target, _credentials(context)):
+            raise PolicyNotAuthorized(f"network:{action}", context.project_id)
+
+
+def _credentials(context: Context) -> dict[str, Any]:
+    return {
+        "project_id": context.project_id,
+        "user_id": context.user_id,
+        "roles": list(context.roles),
+        "is_admin": context.is_admin,
+    }

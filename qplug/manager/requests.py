@@ -1,0 +1,225 @@
+"""What callers ask for, checked and filled in before anything is done."""
+
+import json
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
+from uuid import UUID
+
+from netaddr import IPAddress, IPNetwork, IPRange
+
+from qplug.errors import CidrConflict, FixedIpInvalid, InvalidInput
+from qplug.model import (
+    Instance,
+    Network,
+    NetworkRequest,
+    Subnet,
+    default_dhcp_server,
+    default_gateway,
+    first_usable,
+    holds,
+    last_usable,
+    overlap,
+)
+
+MAX_TEXT = 255
+"""Characters in a label, project, host or zone; what Quantum and Neutron keep."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class NetworkSpec:
+    """A network to be made. Addresses go to the subnet that contains them."""
+
+    label: str
+    cidrs: tuple[IPNetwork, ...]
+    gateways: tuple[IPAddress, ...] = ()
+    no_gateway: tuple[int, ...] = ()
+    """The IP versions whose subnets have no gateway; elsewhere the second address is one."""
+    dns: tuple[IPAddress, ...] = ()
+    pools: tuple[IPRange, ...] = ()
+    reserved: tuple[IPRange, ...] = ()
+    project_id: str | None = None
+    priority: int | None = None
+    zone: str | None = None
+    rxtx_base: int | None = None
+    uuid: str | None = None
+    """An existing Quantum network to adopt."""
+
+
+def check_text(what: str, text: str) -> str:
+    """Return text fit for people and databases.
+
+    :raises InvalidInput: it is empty, too long, or has characters that do not print
+    """
+    if not text or text != text.strip() or len(text) > MAX_TEXT or not text.isprintable():
+        wanted = f"1 to {MAX_TEXT} printable characters without spaces at its ends"
+        raise InvalidInput(what, text[:80], wanted)
+    return text
+
+
+def check_label(label: str) -> str:
+    """Return a label that cannot be taken for an id or a request.
+
+    :raises InvalidInput: it is no text, looks like a uuid, or has a ``=``
+    """
+    check_text("label", label)
+    if "=" in label:
+        raise InvalidInput("label", label, "without '=', which separates a network from addresses")
+    if is_uuid(label):
+        raise InvalidInput("label", label, "different from a uuid, which would look like an id")
+    return label
+
+
+def is_uuid(text: str) -> bool:
+    """Say whether the text is a uuid in any spelling."""
+    try:
+        UUID(text)
+    except ValueError:
+        return False
+    return True
+
+
+def check_uuid(what: str, text: str) -> str:
+    """Return a uuid in its usual spelling.
+
+    :raises InvalidInput: it is none
+    """
+    if not is_uuid(text):
+        raise InvalidInput(what, text[:80], "a uuid like 5b0f2c1e-7a44-4a0e-9d53-6f1f0c2b8e11")
+    return str(UUID(text))
+
+
+def subnets_of(spec: NetworkSpec, new_id: Callable[[], str]) -> tuple[Subnet, ...]:
+    """Return the subnets of a network, complete, IPv4 before IPv6.
+
+    :raises InvalidInput: a cidr has host bits, or an address is in none or cannot be there
+    :raises CidrConflict: two of the cidrs overlap
+    """
+    if not spec.cidrs:
+        raise InvalidInput("network", spec.label, "given at least one --cidr")
+    cidrs = sorted(spec.cidrs, key=lambda cidr: (cidr.version, cidr.first))
+    for cidr in cidrs:
+        if cidr.ip != cidr.network:
+            raise InvalidInput("cidr", str(cidr), f"without host bits: {cidr.cidr}")
+    for one, other in pairwise(cidrs):
+        if overlap(one, other):
+            raise CidrConflict(str(other), str(one), spec.label)
+    for what, addresses in _given(spec):
+        _refuse_homeless(what, addresses, cidrs)
+    _refuse_unheard(spec.dns, cidrs)
+    return tuple(_subnet(cidr, spec, new_id()) for cidr in cidrs)
+
+
+def _given(spec: NetworkSpec) -> Iterable[tuple[str, Sequence[IPRange]]]:
+    yield "gateway", [IPRange(address, address) for address in spec.gateways]
+    yield "pool", spec.pools
+    yield "reservation", spec.reserved
+
+
+def _refuse_homeless(what: str, ranges: Sequence[IPRange], cidrs: Sequence[IPNetwork]) -> None:
+    for given in ranges:
+        if not any(_inside(given, cidr) for cidr in cidrs):
+            text = str(given[0]) if given.size == 1 else f"{given[0]}-{given[-1]}"
+            raise InvalidInput(what, text, f"inside one of {', '.join(map(str, cidrs))}")
+
+
+def _refuse_unheard(dns: Sequence[IPAddress], cidrs: Sequence[IPNetwork]) -> None:
+    """Each subnet is told the name servers of its own IP version."""
+    for address in dns:
+        if not any(address.version == cidr.version for cidr in cidrs):
+            raise InvalidInput("dns", str(address), "of the IP version of one of the cidrs")
+
+
+def _inside(part: IPRange, cidr: IPNetwork) -> bool:
+    return bool(
+        part.version == cidr.version and cidr.first <= part.first and part.last <= cidr.last
+    )
+
+
+def _subnet(cidr: IPNetwork, spec: NetworkSpec, subnet_id: str) -> Subnet:
+    gateway = _gateway(cidr, spec)
+    dns = tuple(a for a in spec.dns if a.version == cidr.version)
+    return Subnet(
+        id=subnet_id,
+        cidr=cidr,
+        gateway=gateway,
+        dhcp_server=default_dhcp_server(cidr, gateway),
+        pools=_disjoint("pool", [pool for pool in spec.pools if _inside(pool, cidr)]),
+        reserved=tuple(sorted(r for r in spec.reserved if _inside(r, cidr))),
+        dns=dns,
+    )
+
+
+def _gateway(cidr: IPNetwork, spec: NetworkSpec) -> IPAddress | None:
+    mine = [address for address in spec.gateways if address in cidr]
+    if len(mine) > 1:
+        raise InvalidInput("gateway", str(mine[1]), f"the only one in {cidr}; {mine[0]} is there")
+    if not mine:
+        return None if cidr.version in spec.no_gateway else default_gateway(cidr)
+    unusable = {cidr.first, cidr.last} if cidr.version == 4 and cidr.size > 2 else set()
+    if mine[0].value in unusable:
+        wanted = f"neither the network nor the broadcast address of {cidr}"
+        raise InvalidInput("gateway", str(mine[0]), wanted)
+    return mine[0]
+
+
+def _disjoint(what: str, ranges: Sequence[IPRange]) -> tuple[IPRange, ...]:
+    ordered = sorted(ranges, key=lambda r: int(r.first))
+    for one, other in pairwise(ordered):
+        if other.first <= one.last:
+            raise InvalidInput(what, str(other), f"apart from {one}, which it overlaps")
+    return tuple(ordered)
+
+
+def check_wanted(network: Network, addresses: Sequence[IPAddress]) -> None:
+    """Refuse addresses that no vif of the network could get together.
+
+    :raises FixedIpInvalid: one is in no subnet, kept back, or the second in a subnet
+    """
+    taken: set[str] = set()
+    for address in addresses:
+        subnet = next((s for s in network.subnets if address in s.cidr), None)
+        if subnet is None:
+            raise FixedIpInvalid(str(address), f"no subnet of network '{network.label}' has it")
+        if subnet.id in taken:
+            raise FixedIpInvalid(str(address), f"another one of {subnet.cidr} is asked for too")
+        taken.add(subnet.id)
+        check_assignable(subnet, address)
+
+
+def check_assignable(subnet: Subnet, address: IPAddress) -> None:
+    """Refuse an address that is never given to a vif.
+
+    :raises FixedIpInvalid: it is kept back; the reason is said
+    """
+    if address == subnet.gateway:
+        raise FixedIpInvalid(str(address), f"it is the gateway of {subnet.cidr}")
+    if address == subnet.dhcp_server:
+        raise FixedIpInvalid(str(address), f"it is the DHCP server of {subnet.cidr}")
+    if holds(subnet.reserved, address):
+        raise FixedIpInvalid(str(address), f"it is reserved in {subnet.cidr}")
+    if not first_usable(subnet.cidr) <= address <= last_usable(subnet.cidr):
+        raise FixedIpInvalid(str(address), f"it names {subnet.cidr} itself, or all hosts of it")
+    if subnet.pools and not holds(subnet.pools, address):
+        raise FixedIpInvalid(str(address), f"it is outside the pools of {subnet.cidr}")
+
+
+def check_instance(instance: Instance) -> Instance:
+    """Return an instance whose id and texts are fit to be kept.
+
+    :raises InvalidInput: one of them is not
+    """
+    check_text("project", instance.project_id)
+    for what in ("name", "zone", "host"):
+        if getattr(instance, what) is not None:
+            check_text(what, getattr(instance, what))
+    if not 0 < instance.rxtx_factor < 1e6:
+        raise InvalidInput("rxtx factor", str(instance.rxtx_factor), "above 0 and below 1000000")
+    return replace(instance, id=check_uuid("instance", instance.id))
+
+
+def fingerprint(instance: Instance, requests: Sequence[NetworkRequest]) -> str:
+    """Return text that two requests share only if they ask for the same."""
+    networks = [[r.network_id, sorted(map(str, r.addresses))] for r in requests]
+    asked = [instance.project_id, instance.name, instance.zone, instance.host]
+    return json.dumps([*asked, instance.rxtx_factor, networks])

@@ -45,6 +45,11 @@ class Database:
         self._turn = threading.RLock() if is_memory(self.engine.url) else None
         _after_fork(self)
 
+    @property
+    def in_memory(self) -> bool:
+        """Whether everything is lost with this process."""
+        return is_memory(self.engine.url)
+
     def read(self, call: Call, work: Callable[[Connection], T]) -> T:
         """Run work that changes nothing, in one transaction, and return what it returns."""
         return self._run(call, work, write=False)

@@ -42,6 +42,7 @@ class Manager:
 
     def __init__(self, chain: Chain) -> None:
         self._chain = chain
+        self.conf = chain.conf
         self._policy = Policy(chain.conf)
         self.hosts = Hosts(chain)
         info = Info(chain)

@@ -15,7 +15,7 @@ from qplug.errors import (
     InvalidInput,
     VifNotFound,
 )
-from qplug.manager.chain import Chain, Undo, attempt, step
+from qplug.manager.chain import Chain, Undo, step
 from qplug.manager.hosts import Hosts
 from qplug.manager.info import Info
 from qplug.manager.ports import address_pairs

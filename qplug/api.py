@@ -1,0 +1,225 @@
+"""What compute, the command line and tools call: Nova's facade, with a caller bound to it."""
+
+import logging
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from netaddr import EUI, AddrFormatError, IPAddress, IPNetwork
+
+from qplug.errors import InvalidInput
+from qplug.manager import Context, Manager, NetworkSpec
+from qplug.manager.fixed_ips import IpMatch
+from qplug.model import FixedIp, Instance, Network, NetworkRequest, SubnetUsage, Vif
+from qplug.network_info import NetworkInfo
+
+LOG = logging.getLogger(__name__)
+
+
+class NetworkApi:
+    """The operations of one caller. Networks go by id or label, instances by uuid.
+
+    Every method may raise the errors of :mod:`qplug.errors` that :class:`~qplug.manager.Manager`
+    tells of, and NotFound for what the caller may not see.
+    """
+
+    def __init__(self, manager: Manager, context: Context) -> None:
+        self._manager = manager
+        self._context = context
+
+    # --- networks ---
+
+    def create(self, spec: NetworkSpec) -> Network:
+        """Make a network, or adopt an existing Quantum network."""
+        return self._manager.create_network(self._context, spec)
+
+    def create_networks(
+        self,
+        *,
+        label: str,
+        cidr: str | None = None,
+        cidr_v6: str | None = None,
+        gateway: str | None = None,
+        gateway_v6: str | None = None,
+        dns1: str | None = None,
+        dns2: str | None = None,
+        uuid: str | None = None,
+        project_id: str | None = None,
+        priority: int | None = 0,
+        multi_host: bool | None = None,
+        num_networks: int = 1,
+        **ignored: Any,
+    ) -> list[dict[str, str]]:
+        """Make a network from the arguments of 2012 and return ``[{"uuid": id}]``.
+
+        :param ignored: network_size, vlan_start, vpn_start, bridge and bridge_interface mean
+            nothing here; what differs from the options is only warned about
+        :raises InvalidInput: an argument is malformed, unknown, or asks for what was never there
+        """
+        conf = self._manager.conf
+        if multi_host not in (None, conf.multi_host):
+            raise InvalidInput("multi_host", str(multi_host), f"{conf.multi_host} as configured")
+        if num_networks != 1:
+            raise InvalidInput("num_networks", str(num_networks), "1; create them one by one")
+        _warn_of(ignored, conf)
+        spec = NetworkSpec(
+            label=label,
+            cidrs=tuple(_cidr(text) for text in (cidr, cidr_v6) if text),
+            gateways=tuple(_address(text) for text in (gateway, gateway_v6) if text),
+            dns=tuple(_address(text) for text in (dns1, dns2) if text),
+            uuid=uuid,
+            project_id=project_id,
+            priority=priority,
+        )
+        return [{"uuid": self.create(spec).id}]
+
+    def get_all(self) -> Sequence[Network]:
+        """Return the networks the caller sees: its own and global ones, in order of creation."""
+        return self._manager.get_all_networks(self._context)
+
+    def get(self, network: str) -> Network:
+        """Return one network."""
+        return self._manager.get_network(self._context, network)
+
+    def update(self, network: str, **changes: Any) -> Network:
+        """Change ``label``, ``priority``, ``zone`` or ``rxtx_base`` and return the network."""
+        return self._manager.update_network(self._context, network, **changes)
+
+    def set_host(self, network: str, host: str | None = None) -> str:
+        """Give a network a host unless it has one, and return the one it has then."""
+        return self._manager.set_network_host(self._context, network, host)
+
+    def disassociate(self, network: str, *, host: bool = True, project: bool = True) -> Network:
+        """Take host and owner from a network; without an owner it is global."""
+        return self._manager.disassociate_network(
+            self._context, network, host=host, project=project
+        )
+
+    def delete(self, network: str, *, with_quantum: bool = False) -> None:
+        """Delete a network that no instance uses; an adopted one stays in Quantum by default."""
+        self._manager.delete_network(self._context, network, with_quantum=with_quantum)
+
+    def validate_networks(self, networks: Sequence[str] | None) -> None:
+        """Check that networks exist here and in Quantum, with a subnet; none is fine."""
+        self._manager.validate_networks(self._context, networks or ())
+
+    def get_usage(self, network: str | None = None) -> Sequence[tuple[Network, SubnetUsage]]:
+        """Return how full the subnets of one network are, or of all the caller sees."""
+        return self._manager.get_network_usage(self._context, network)
+
+    # --- instances ---
+
+    def allocate_for_instance(
+        self, instance: Instance, requested_networks: Sequence[NetworkRequest] | None = None
+    ) -> NetworkInfo:
+        """Give an instance vifs: on the networks requested, else on all its project has."""
+        return self._manager.allocate_for_instance(
+            self._context, instance, requested_networks or ()
+        )
+
+    def deallocate_for_instance(self, instance_id: str) -> Sequence[str]:
+        """Take back what an instance has, and return the vifs of which something is left."""
+        return self._manager.deallocate_for_instance(self._context, instance_id)
+
+    def get_instance_nw_info(self, instance_id: str) -> NetworkInfo:
+        """Return the network info of an instance."""
+        return self._manager.get_instance_nw_info(self._context, instance_id)
+
+    def get_all_instances(self) -> Iterator[Instance]:
+        """Yield the instances the caller sees."""
+        return self._manager.get_all_instances(self._context)
+
+    def get_instance_uuids_by_ip_filter(self, filters: dict[str, str]) -> Iterator[IpMatch]:
+        """Yield instances by address: ``ip`` and ``ip6`` are patterns, ``fixed_ip`` is exact.
+
+        :raises InvalidInput: a filter is unknown or malformed
+        """
+        unknown = sorted(set(filters) - {"ip", "ip6", "fixed_ip"})
+        if unknown:
+            raise InvalidInput("filter", unknown[0], "one of ip, ip6, fixed_ip")
+        fixed_ip = filters.get("fixed_ip")
+        return self._manager.get_instance_uuids_by_ip_filter(
+            self._context,
+            ip=filters.get("ip"),
+            ip6=filters.get("ip6"),
+            fixed_ip=_address(fixed_ip) if fixed_ip else None,
+        )
+
+    def get_vifs_by_instance(self, instance_id: str) -> Sequence[Vif]:
+        """Return the vifs of an instance, in order of creation."""
+        return self._manager.get_vifs_by_instance(self._context, instance_id)
+
+    def get_vif_by_mac_address(self, mac: EUI) -> Vif:
+        """Return the vif with that MAC address."""
+        return self._manager.get_vif_by_mac_address(self._context, mac)
+
+    # --- fixed IPs ---
+
+    def get_fixed_ip(self, fixed_ip_id: str) -> FixedIp:
+        """Return a fixed IP by its id."""
+        return self._manager.get_fixed_ip(self._context, fixed_ip_id)
+
+    def get_fixed_ip_by_address(self, address: IPAddress) -> Sequence[FixedIp]:
+        """Return who has the address; several only where networks overlap."""
+        return self._manager.get_fixed_ip_by_address(self._context, address)
+
+    def get_all_fixed_ips(
+        self,
+        *,
+        network: str | None = None,
+        instance_id: str | None = None,
+        address: IPAddress | None = None,
+    ) -> Iterator[FixedIp]:
+        """Yield the fixed IPs the caller sees that match all that is given."""
+        return self._manager.get_all_fixed_ips(
+            self._context, network=network, instance_id=instance_id, address=address
+        )
+
+    def add_fixed_ip_to_instance(
+        self,
+        instance_id: str,
+        network: str,
+        *,
+        vif_id: str | None = None,
+        address: IPAddress | None = None,
+    ) -> IPAddress:
+        """Give an instance one address more and return it."""
+        return self._manager.add_fixed_ip_to_instance(
+            self._context, instance_id, network, vif_id=vif_id, address=address
+        )
+
+    def remove_fixed_ip_from_instance(
+        self, instance_id: str, address: IPAddress, *, vif_id: str | None = None
+    ) -> None:
+        """Take an address from an instance."""
+        self._manager.remove_fixed_ip_from_instance(
+            self._context, instance_id, address, vif_id=vif_id
+        )
+
+
+def _warn_of(ignored: dict[str, Any], conf: Any) -> None:
+    expected = {
+        "network_size": conf.network_size,
+        "vlan_start": conf.vlan_start,
+        "vpn_start": conf.vpn_start,
+        "bridge": None,
+        "bridge_interface": None,
+    }
+    for name, value in ignored.items():
+        if name not in expected:
+            raise InvalidInput("argument", name, f"one of {', '.join(sorted(expected))}, or known")
+        if value and value != expected[name]:
+            LOG.warning("%s %r is ignored: networks are not made of it here", name, value)
+
+
+def _cidr(text: str) -> IPNetwork:
+    try:
+        return IPNetwork(text)
+    except (AddrFormatError, ValueError) as error:
+        raise InvalidInput("cidr", text, "one like 10.0.0.0/24 or fd00::/64") from error
+
+
+def _address(text: str) -> IPAddress:
+    try:
+        return IPAddress(text)
+    except (AddrFormatError, ValueError) as error:
+        raise InvalidInput("address", text, "one like 10.0.0.5 or fd00::5") from error

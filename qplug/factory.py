@@ -1,0 +1,59 @@
+"""Where options, loader and manager meet."""
+
+from collections.abc import Callable
+from datetime import datetime
+
+from oslo_config.cfg import ConfigOpts
+
+from qplug import loader
+from qplug.contracts import DhcpDriver, Driver, IpamDriver, L3Driver, MacDriver, QuantumDriver
+from qplug.db import connection_url
+from qplug.errors import DriverStateNotShared
+from qplug.manager import Chain, Manager
+from qplug.model import Capability, DriverNames
+from qplug.store import Store
+
+
+def create_manager(
+    conf: ConfigOpts,
+    *,
+    ipam: IpamDriver | None = None,
+    quantum: QuantumDriver | None = None,
+    mac: MacDriver | None = None,
+    l3: L3Driver | None = None,
+    dhcp: DhcpDriver | None = None,
+    now: Callable[[], datetime] | None = None,
+    new_id: Callable[[], str] | None = None,
+) -> Manager:
+    """Return a manager on the configured drivers, or on the ones given instead.
+
+    A driver given goes by the name that is configured for its kind. Nothing is opened yet but
+    what the drivers' constructors open.
+
+    :param now: the clock, in UTC and aware
+    :param new_id: makes the uuids of vifs and subnets
+    :raises DriverError: a driver is not installed, broken, or does not fit the others
+    """
+    store = Store(connection_url(conf))
+    chain = Chain(
+        conf=conf,
+        store=store,
+        names=DriverNames(**{kind: str(conf[kind].driver) for kind in loader.KINDS}),
+        ipam=ipam or loader.load(loader.IPAM, conf.ipam.driver, conf),
+        quantum=quantum or loader.load(loader.QUANTUM, conf.quantum.driver, conf),
+        mac=mac or loader.load(loader.MAC, conf.mac.driver, conf),
+        l3=l3 or loader.load(loader.L3, conf.l3.driver, conf),
+        dhcp=dhcp or loader.load(loader.DHCP, conf.dhcp.driver, conf),
+        **{name: given for name, given in (("now", now), ("new_id", new_id)) if given},  # type: ignore[arg-type]  # two types of callables
+    )
+    if not store.database.in_memory:
+        _refuse_forgetful(chain, given={ipam, quantum, mac, l3, dhcp})
+    return Manager(chain)
+
+
+def _refuse_forgetful(chain: Chain, given: set[Driver | None]) -> None:
+    """Refuse drivers that lose what the store keeps; one given by hand is its giver's business."""
+    for kind in loader.KINDS:
+        driver = getattr(chain, kind)
+        if driver not in given and Capability.SHARED not in driver.capabilities:
+            raise DriverStateNotShared(kind, getattr(chain.names, kind))

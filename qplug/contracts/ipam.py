@@ -24,7 +24,7 @@ class IpamDriver(Driver):
     policy: ClassVar[str]
     """The order in which addresses are chosen; operators' templates rely on it.
 
-    ``sequential``: the lowest address never used, then the one whose rest ended first.
+    ``sequential``: the lowest address never used, then the one whose rest ended or ends first.
     ``any``: no promise.
     """
 
@@ -59,7 +59,7 @@ class IpamDriver(Driver):
 
         :param wanted: at most one address a subnet, to be given instead of a chosen one
         :returns: one allocation a subnet, in the order of ``network.subnets``, never empty
-        A vif that holds addresses already gets the same answer again.
+        A vif that holds addresses already gets the same answer again, whatever is wanted now.
 
         :raises NetworkNotFound: the driver keeps no subnet of the network
         :raises NoMoreFixedIps: one of its subnets is full
@@ -75,8 +75,9 @@ class IpamDriver(Driver):
         """Take back all the vif holds on the network; holding nothing is no error.
 
         :param reuse_delay: seconds before another vif may have the addresses, so that old leases
-            and caches have run out (RFC 2131, 4.4.5); a driver without ``Capability.REUSE_DELAY``
-            keeps a rule of its own
+            and caches have run out (RFC 2131, 4.4.5). Until then its last instance alone may ask
+            for one by name; when nothing else is left, the one whose rest ends first is given to
+            anybody, and logged. A driver without ``Capability.REUSE_DELAY`` keeps a rule of its own
         """
 
     @abstractmethod
@@ -90,7 +91,7 @@ class IpamDriver(Driver):
         an address only when it is wanted, and is passed over otherwise.
 
         :raises NetworkNotFound: the driver keeps no subnet of the network
-        :raises NoMoreFixedIps: the subnet is full
+        :raises NoMoreFixedIps: the subnet is full, or all are derived and none is wanted
         :raises FixedIpAlreadyInUse: as for :meth:`allocate`
         :raises FixedIpInvalid: as for :meth:`allocate`
         """

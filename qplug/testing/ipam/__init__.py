@@ -1,0 +1,46 @@
+"""The conformance suite of IPAM drivers."""
+
+from typing import ClassVar
+
+from netaddr import IPAddress
+
+from qplug.contracts import IpamDriver
+from qplug.testing.ipam.allocating import AllocatingTests
+from qplug.testing.ipam.listing import ListingTests
+from qplug.testing.ipam.resting import RestingTests
+from qplug.testing.ipam.subnets import SubnetTests
+from qplug.testing.ipam.wanting import WantingTests
+from qplug.testing.suite import Calls, DriverSuite
+from qplug.testing.values import network, vif
+
+_NETWORK = network("10.0.0.0/29")
+_VIF = vif(_NETWORK)
+_ADDRESS = IPAddress("10.0.0.2")
+
+
+class IpamDriverSuite(
+    SubnetTests, AllocatingTests, WantingTests, RestingTests, ListingTests, DriverSuite, base=True
+):
+    """Inherit it and supply ``driver``, a fixture that keeps no subnet yet.
+
+    What a driver may leave out is asked of it only if it declares it: ``CHOSEN_ADDRESS``,
+    ``POOLS``, ``REUSE_DELAY``, the policy ``sequential``, AddressUsage and FloatingIps.
+    """
+
+    contract = IpamDriver
+    calls: ClassVar[Calls] = {
+        "check": lambda driver, call: driver.check(call),
+        "create_subnets": lambda driver, call: driver.create_subnets(call, _NETWORK),
+        "delete_subnets": lambda driver, call: driver.delete_subnets(call, _NETWORK),
+        "subnet_ids": lambda driver, call: driver.subnet_ids(call, _NETWORK.id),
+        "allocate": lambda driver, call: driver.allocate(call, _NETWORK, _VIF),
+        "deallocate": lambda driver, call: driver.deallocate(call, _NETWORK, _VIF),
+        "add_address": lambda driver, call: driver.add_address(call, _NETWORK, _VIF),
+        "remove_address": lambda driver, call: driver.remove_address(
+            call, _NETWORK, _VIF, _ADDRESS
+        ),
+        "allocations": lambda driver, call: list(driver.allocations(call)),
+        "lease_ended": lambda driver, call: driver.lease_ended(call, _NETWORK.id, _ADDRESS),
+        "usage": lambda driver, call: driver.usage(call, [_NETWORK.id]),
+        "floating_ips": lambda driver, call: driver.floating_ips(call, _NETWORK.id, [_ADDRESS]),
+    }

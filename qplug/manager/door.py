@@ -120,23 +120,18 @@ class Manager:
     def allocate_for_instance(
         self, context: Context, instance: Instance, networks: Sequence[NetworkRequest] = ()
     ) -> NetworkInfo:
-        """Give an instance its vifs; see :meth:`Instances.allocate`. Networks by id or label."""
+        """Give an instance its vifs; see :meth:`Instances.allocate`."""
         checked = check_instance(instance)
         self._policy.check(context, "allocate_for_instance", checked.project_id)
-        call = self._call(context)
-        sees = checked.project_id
-        wanted = [
-            replace(r, network_id=self.networks.get(call, r.network_id, sees).id) for r in networks
-        ]
-        return self.instances.allocate(call, checked, wanted)
+        return self.instances.allocate(self._call(context), checked, networks)
 
     def deallocate_for_instance(self, context: Context, instance_id: str) -> Sequence[str]:
         """Take back what an instance has; see :meth:`Instances.deallocate`."""
         instance_id, call = check_uuid("instance", instance_id), self._call(context)
-        record = self._chain.store.instances.get(call, instance_id)
-        if record is None or not _visible(context, record):
-            return ()
-        self._policy.check(context, "deallocate_for_instance", record.instance.project_id)
+        owner = self._chain.store.instances.owner(call, instance_id)
+        if owner is None or context.sees not in (None, owner):
+            return ()  # as if it had been deallocated before
+        self._policy.check(context, "deallocate_for_instance", owner)
         return self.instances.deallocate(call, instance_id)
 
     def get_instance_nw_info(self, context: Context, instance_id: str) -> NetworkInfo:

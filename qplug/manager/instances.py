@@ -8,6 +8,7 @@ from typing import TypeVar
 from netaddr import IPAddress
 
 from qplug.errors import (
+    AmbiguousLabel,
     DriverFailed,
     InstanceConflict,
     InstanceInTransition,
@@ -58,49 +59,39 @@ class Instances:
         :raises NoMoreFixedIps: a subnet is full
         :raises VirtualInterfaceMacAddressException: no unused MAC address was found
         """
-        request = fingerprint(instance, requests)
+        usable = self._chain.store.networks.usable(
+            call, instance.project_id, sorted({request.network_id for request in requests})
+        )
+        chosen = by_priority(usable)
+        if requests:
+            chosen = [_named(usable, request, instance.project_id) for request in requests]
+        for network in chosen:
+            self._chain.refuse_other_drivers(network)
+        wanted = [request.addresses for request in requests] or [()] * len(chosen)
+        request = fingerprint(instance, chosen if requests else (), wanted)
         while True:
-            planned = self._begin(call, instance, requests, request)
+            planned = self._begin(call, instance, chosen, request)
             if planned is not None:
-                return self._build(call, instance, requests, planned)
+                return self._build(call, instance, planned, wanted)
             known = self._waited(call, instance.id, lambda: self._settled(call, instance.id))
             if known is not None:
                 return self._repeated(call, known, request)
 
     def _begin(
-        self,
-        call: Call,
-        instance: Instance,
-        requests: Sequence[NetworkRequest],
-        request: str,
+        self, call: Call, instance: Instance, chosen: Sequence[Network], request: str
     ) -> Sequence[VifRecord] | None:
+        """Record the vifs to be; ``None`` if the instance is recorded already."""
         attempts = int(self._chain.conf.mac.unique_attempts)
         for _ in range(attempts):
+            vifs = [self._new_vif(call, instance, network) for network in chosen]
             try:
-                return self._store.begin(
-                    call,
-                    instance,
-                    request,
-                    self._chain.store.networks.among(
-                        instance.project_id, [r.network_id for r in requests]
-                    ),
-                    lambda networks: self._plan(call, instance, requests, networks),
-                )
+                if not self._store.begin(call, instance, request, vifs):
+                    return None
             except MacInUse:
                 continue
+            pairs = zip(vifs, chosen, strict=True)
+            return [VifRecord(vif=vif, network=network) for vif, network in pairs]
         raise VirtualInterfaceMacAddressException(attempts)
-
-    def _plan(
-        self,
-        call: Call,
-        instance: Instance,
-        requests: Sequence[NetworkRequest],
-        networks: Sequence[Network],
-    ) -> Sequence[Vif]:
-        chosen = _requested(requests, networks, instance) if requests else by_priority(networks)
-        for network in chosen:
-            self._chain.refuse_other_drivers(network)
-        return [self._new_vif(call, instance, network) for network in chosen]
 
     def _new_vif(self, call: Call, instance: Instance, network: Network) -> Vif:
         vif = Vif(
@@ -128,11 +119,10 @@ class Instances:
         self,
         call: Call,
         instance: Instance,
-        requests: Sequence[NetworkRequest],
         planned: Sequence[VifRecord],
+        wanted: Sequence[Sequence[IPAddress]],
     ) -> NetworkInfo:
         undo = Undo()
-        wanted = [request.addresses for request in requests] or [()] * len(planned)
         try:
             built = [
                 self._build_vif(call, instance, record, addresses, undo)
@@ -257,15 +247,16 @@ def by_priority(networks: Sequence[Network]) -> Sequence[Network]:
     return sorted(own_first, key=lambda n: (n.priority is not None, n.priority or 0))
 
 
-def _requested(
-    requests: Sequence[NetworkRequest], networks: Sequence[Network], instance: Instance
-) -> Sequence[Network]:
-    by_id = {network.id: network for network in networks}
-    for request in requests:
-        if request.network_id not in by_id:
-            raise NetworkNotFound(request.network_id, instance.project_id)
-        check_wanted(by_id[request.network_id], request.addresses)
-    return [by_id[request.network_id] for request in requests]
+def _named(usable: Sequence[Network], request: NetworkRequest, project_id: str) -> Network:
+    """Return the network that a request names, checked for what it wants there."""
+    name = request.network_id
+    found = [network for network in usable if name in (network.id, network.label)]
+    if not found:
+        raise NetworkNotFound(name, project_id)
+    if len(found) > 1:
+        raise AmbiguousLabel(name, [network.id for network in found])
+    check_wanted(found[0], request.addresses)
+    return found[0]
 
 
 def trusted(

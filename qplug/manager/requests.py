@@ -12,7 +12,6 @@ from qplug.errors import CidrConflict, FixedIpInvalid, InvalidInput
 from qplug.model import (
     Instance,
     Network,
-    NetworkRequest,
     Subnet,
     default_dhcp_server,
     default_gateway,
@@ -218,8 +217,14 @@ def check_instance(instance: Instance) -> Instance:
     return replace(instance, id=check_uuid("instance", instance.id))
 
 
-def fingerprint(instance: Instance, requests: Sequence[NetworkRequest]) -> str:
-    """Return text that two requests share only if they ask for the same."""
-    networks = [[r.network_id, sorted(map(str, r.addresses))] for r in requests]
+def fingerprint(
+    instance: Instance, networks: Sequence[Network], wanted: Sequence[Sequence[IPAddress]]
+) -> str:
+    """Return text that two requests share only if they ask for the same.
+
+    :param networks: those requested; none stands for all that the project has
+    """
     asked = [instance.project_id, instance.name, instance.zone, instance.host]
-    return json.dumps([*asked, instance.rxtx_factor, networks])
+    pairs = zip(networks, wanted, strict=False)
+    places = [[network.id, sorted(map(str, addresses))] for network, addresses in pairs]
+    return json.dumps([*asked, instance.rxtx_factor, places])

@@ -134,10 +134,12 @@ class Network:
 
 @dataclass(frozen=True, kw_only=True)
 class NetworkRequest:
-    """A network asked for by an instance, perhaps with addresses: one of each version at most."""
+    """A network asked for by an instance, perhaps with addresses."""
 
     network_id: str
+    """The network's id, or its label where the project sees only one of it."""
     addresses: tuple[IPAddress, ...] = ()
+    """At most one a subnet."""
 
 
 @dataclass(frozen=True, kw_only=True)

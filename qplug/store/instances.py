@@ -9,10 +9,16 @@ from sqlalchemy.engine import Connection
 from sqlalchemy.exc import IntegrityError
 
 from qplug.db import Database
-from qplug.errors import FixedIpAlreadyInUse, InstanceInTransition, InstanceNotFound, MacInUse
-from qplug.model import Allocation, Call, Instance, Network, Vif
+from qplug.errors import (
+    FixedIpAlreadyInUse,
+    InstanceInTransition,
+    InstanceNotFound,
+    MacInUse,
+    NetworkNotFound,
+)
+from qplug.model import Allocation, Call, Instance, Vif
 from qplug.store.records import InstanceRecord, VifRecord, read_instance
-from qplug.store.rows import instance_row, networks_of, select_networks
+from qplug.store.rows import instance_row
 from qplug.store.tables import allocations, instances, networks, vifs
 
 FIRST_EPOCH = 1
@@ -30,40 +36,31 @@ class InstanceStore:
 
     # --- allocating ---
 
-    def begin(
-        self,
-        call: Call,
-        instance: Instance,
-        request: str,
-        among: sa.ColumnElement[bool],
-        plan: Callable[[Sequence[Network]], Sequence[Vif]],
-    ) -> Sequence[VifRecord] | None:
+    def begin(self, call: Call, instance: Instance, request: str, planned: Sequence[Vif]) -> bool:
         """Write an instance and its vifs as ``building``.
 
-        :param among: which networks to read; only active ones come
-        :param plan: makes the vifs from them; run again when the database wants it
-        :returns: the vifs in order; ``None`` if the instance is recorded already
+        :returns: whether that was done; not when the instance is recorded already
+        :raises NetworkNotFound: one of the networks is no longer active
         :raises MacInUse: one of the MAC addresses is taken
         """
 
-        def work(tx: Connection) -> Sequence[VifRecord]:
-            row = instance_row(instance) | _building(call, request)
-            tx.execute(instances.insert(), row)
-            # The share lock keeps a network from being deleted between this look and the commit.
-            chosen = select_networks(networks.c.state == "active", among)
-            found = networks_of(tx.execute(chosen.with_for_update(read=True, of=networks)))
-            planned = plan(found)
+        def work(tx: Connection) -> None:
+            tx.execute(instances.insert(), instance_row(instance) | _building(call, request))
             if planned:
                 _insert_vifs(tx, planned)
-            by_id = {network.id: network for network in found}
-            return [VifRecord(vif=vif, network=by_id[vif.network_id]) for vif in planned]
 
         try:
-            return self._database.write(call, work)
+            self._database.write(call, work)
         except IntegrityError:
-            if self.get(call, instance.id) is not None:
-                return None
-            raise
+            if self.owner(call, instance.id) is None:
+                raise
+            return False
+        return True
+
+    def owner(self, call: Call, instance_id: str) -> str | None:
+        """Return the project of an instance in any state; ``None`` if there is none."""
+        query = sa.select(instances.c.project_id).where(instances.c.id == instance_id)
+        return self._database.read(call, lambda tx: tx.execute(query).scalar())
 
     def set_mac(self, call: Call, vif: Vif) -> None:
         """Record the MAC address of a vif that is being built.
@@ -206,22 +203,35 @@ def _building(call: Call, request: str) -> dict[str, Any]:
 
 
 def _insert_vifs(tx: Connection, planned: Sequence[Vif]) -> None:
-    rows = [
-        {
-            "id": vif.id,
-            "instance_id": vif.instance_id,
-            "network_id": vif.network_id,
-            "project_id": vif.project_id,
-            "position": number,
-            "mac": str(vif.mac) if int(vif.mac) else None,
-            "state": "building",
-        }
-        for number, vif in enumerate(planned)
-    ]
+    """Insert vifs on networks that are active, and lock those against being deleted meanwhile."""
+    names = ("id", "instance_id", "network_id", "project_id", "position", "mac", "state")
+    values = [sa.bindparam(f"vif_{name}", type_=vifs.c[name].type) for name in names]
+    on_active = (
+        sa.select(*values)
+        .where(networks.c.id == sa.bindparam("vif_network_id"), networks.c.state == "active")
+        .with_for_update(read=True, of=networks)
+    )
     try:
-        tx.execute(vifs.insert(), rows)
+        made = tx.execute(
+            vifs.insert().from_select(names, on_active),
+            [_vif_row(vif, position) for position, vif in enumerate(planned)],
+        )
     except IntegrityError as error:
         raise MacInUse(", ".join(str(vif.mac) for vif in planned)) from error
+    if made.rowcount != len(planned):
+        raise NetworkNotFound(", ".join(vif.network_id for vif in planned))
+
+
+def _vif_row(vif: Vif, position: int) -> dict[str, Any]:
+    return {
+        "vif_id": vif.id,
+        "vif_instance_id": vif.instance_id,
+        "vif_network_id": vif.network_id,
+        "vif_project_id": vif.project_id,
+        "vif_position": position,
+        "vif_mac": str(vif.mac) if int(vif.mac) else None,
+        "vif_state": "building",
+    }
 
 
 def _insert_allocations(tx: Connection, given: Sequence[VifRecord]) -> None:

@@ -69,19 +69,18 @@ class NetworkStore:
             call, sa.and_(networks.c.state == "active", visible_to(project_id), on_host)
         )
 
-    def named(self, call: Call, ids: Collection[str]) -> Sequence[Network]:
-        """Return the active networks among these ids."""
+    def usable(self, call: Call, project_id: str, names: Collection[str]) -> Sequence[Network]:
+        """Return the active networks a project can use: those named, or all when none is.
+
+        A label may bring several.
+        """
+        named = networks.c.id.in_(names) | networks.c.label.in_(names) if names else sa.true()
         return self._select(
-            call, sa.and_(networks.c.state == "active", networks.c.id.in_(sorted(ids)))
+            call, sa.and_(networks.c.state == "active", visible_to(project_id), named)
         )
 
     def _select(self, call: Call, where: sa.ColumnElement[bool]) -> Sequence[Network]:
         return self._database.read(call, lambda tx: networks_of(tx.execute(select_networks(where))))
-
-    def among(self, project_id: str, ids: Collection[str]) -> sa.ColumnElement[bool]:
-        """Return the condition for networks a project can use: these, or all when none is named."""
-        named = networks.c.id.in_(sorted(set(ids))) if ids else sa.true()
-        return sa.and_(visible_to(project_id), named)
 
     # --- creating ---
 

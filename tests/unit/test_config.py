@@ -450,7 +450,10 @@ def test_old_and_new_may_not_differ(write: Write) -> None:
         ),
         (
             "fixed_ip_disassociate_timeout = -1",
-            "fixed_ip_disassociate_timeout = '-1' is wrong: it must be an integer value, at least 0",
+            (
+                "fixed_ip_disassociate_timeout = '-1' is wrong: "
+                "it must be an integer value, at least 0"
+            ),
         ),
     ],
 )

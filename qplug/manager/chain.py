@@ -121,7 +121,7 @@ def attempt(what: str, work: Callable[[], object]) -> bool:
     """
     try:
         work()
-    except QplugError as error:
+    except Exception as error:  # drivers are foreign code, and the other parts must have their turn
         LOG.exception("%s: %s", what, error)
         return False
     return True

@@ -86,11 +86,12 @@ class AllocatingTests:
         with pytest.raises(NetworkNotFound):
             driver.allocate(call(), net, vif(net))
 
+    @pytest.mark.parametrize("full", ["10.0.0.0/30", "10.0.2.0/30", "fd00:10::/126"])
     def test_a_full_subnet_says_so_and_gives_nothing_of_the_others(
-        self, driver: IpamDriver
+        self, driver: IpamDriver, full: str
     ) -> None:
-        net = kept(driver, "10.0.0.0/30", "10.0.1.0/29")
-        fill(driver, net, 1)
+        net = kept(driver, "10.0.1.0/29", full)
+        fill(driver, net, 2 if "::" in full else 1)
         late = vif(net)
         with pytest.raises(NoMoreFixedIps):
             driver.allocate(call(), net, late)

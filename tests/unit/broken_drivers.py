@@ -1,0 +1,204 @@
+"""Drivers with one defect each, for the suites to find; run by test_conformance_suites.py."""
+
+from collections.abc import Sequence
+from contextlib import nullcontext
+from threading import Event
+from typing import Any
+
+import pytest
+from netaddr import EUI, IPAddress
+from oslo_config import cfg
+from oslo_config.cfg import ConfigOpts
+
+from qplug.builtin import memory_ipam
+from qplug.builtin.memory_ipam import MemoryIpam
+from qplug.builtin.memory_quantum import MemoryQuantum
+from qplug.contracts import IpamDriver
+from qplug.errors import NetworkBusy, NoMoreFixedIps
+from qplug.model import Allocation, Call, DhcpHost, Network, PortRequest, Vif
+from qplug.testing.dhcp import DhcpDriverSuite
+from qplug.testing.ipam import IpamDriverSuite
+from qplug.testing.l3 import L3DriverSuite
+from qplug.testing.mac import MacDriverSuite
+from qplug.testing.memory import MemoryDhcp, MemoryL3, MemoryMac
+from qplug.testing.quantum import QuantumDriverSuite
+
+
+@pytest.fixture
+def conf() -> ConfigOpts:
+    conf = ConfigOpts()
+    conf.register_opt(cfg.StrOpt("ipv6_backend", default="rfc2462"), group="ipam")
+    return conf
+
+
+class _IpamSuite(IpamDriverSuite, base=True):
+    backend_can_go = False
+    defective: type[MemoryIpam]
+
+    @pytest.fixture
+    def driver(self, conf: ConfigOpts) -> IpamDriver:
+        return self.defective(conf)
+
+
+class _WithoutLock(MemoryIpam):
+    def __init__(self, conf: ConfigOpts) -> None:
+        super().__init__(conf)
+        self._lock: Any = nullcontext()
+
+    def _choose(self, *args: Any) -> int:
+        chosen = super()._choose(*args)
+        Event().wait(0.001)  # a server's answer takes its time
+        return chosen
+
+
+class WithoutLock(_IpamSuite):
+    defective = _WithoutLock
+
+
+class _ByAddress(MemoryIpam):
+    """Takes back the addresses that the vif once had, whoever has them now."""
+
+    def __init__(self, conf: ConfigOpts) -> None:
+        super().__init__(conf)
+        self._once: dict[str, Sequence[Allocation]] = {}
+
+    def deallocate(self, call: Call, network: Network, vif: Vif, *, reuse_delay: float = 0) -> None:
+        self._once.setdefault(vif.id, self._held.get(vif.id, [])[:])
+        gone = {each.address for each in self._once[vif.id]}
+        for held in [each for many in self._held.values() for each in many]:
+            if held.address in gone:
+                pool = memory_ipam._pool_with(held.address, self._pools[network.id])
+                self._take_back(call, pool, held, reuse_delay)
+
+
+class ByAddress(_IpamSuite):
+    defective = _ByAddress
+
+
+class _ListOfHosts(MemoryIpam):
+    def create_subnets(self, call: Call, network: Network) -> None:
+        super().create_subnets(call, network)
+        self.hosts = [range(min(subnet.cidr.size, 1 << 20)) for subnet in network.subnets]
+        self.free = [list(hosts) for hosts in self.hosts]
+
+
+class ListOfHosts(_IpamSuite):
+    defective = _ListOfHosts
+
+
+class _HalfGiven(MemoryIpam):
+    def allocate(
+        self, call: Call, network: Network, vif: Vif, wanted: Sequence[IPAddress] = ()
+    ) -> Sequence[Allocation]:
+        with self._lock:
+            return [
+                self._give(pool, self._choose(call, network, pool, vif, wanted), vif)
+                for pool in self._kept(network)
+            ]
+
+
+class HalfGiven(_IpamSuite):
+    defective = _HalfGiven
+
+
+class _WithoutRest(MemoryIpam):
+    def _take_back(self, call: Call, pool: Any, held: Allocation, delay: float) -> None:
+        super()._take_back(call, pool, held, 0)
+
+
+class WithoutRest(_IpamSuite):
+    defective = _WithoutRest
+
+
+class _Untyped(MemoryIpam):
+    def _kept(self, network: Network) -> Any:
+        return self._pools[network.id]
+
+
+class Untyped(_IpamSuite):
+    defective = _Untyped
+
+
+class _FullAtEverything(MemoryIpam):
+    def allocate(self, call: Call, network: Network, vif: Vif, wanted: Any = ()) -> Any:
+        raise NoMoreFixedIps(network.id, "10.0.0.0/8")
+
+
+class FullAtEverything(_IpamSuite):
+    defective = _FullAtEverything
+
+
+class WithoutGoneDriver(MacDriverSuite):
+    @pytest.fixture
+    def driver(self, conf: ConfigOpts) -> MemoryMac:
+        return MemoryMac(conf)
+
+
+class _Multicast(MemoryMac):
+    def allocate(self, call: Call, **of: str) -> EUI:
+        return EUI("01:00:5e:00:00:01")
+
+
+class Multicast(MacDriverSuite):
+    backend_can_go = can_run_out = False
+
+    @pytest.fixture
+    def driver(self, conf: ConfigOpts) -> MemoryMac:
+        return _Multicast(conf)
+
+
+class _SeenByAll(MemoryQuantum):
+    def _seen(self, project_id: str, network_id: str) -> Any:
+        return self._networks.get(network_id)
+
+    def delete_network(self, call: Call, project_id: str, network_id: str) -> bool:
+        try:
+            return super().delete_network(call, project_id, network_id)
+        except NetworkBusy:
+            self._networks.pop(network_id)
+            return True
+
+    def attach_port(
+        self, call: Call, project_id: str, network_id: str, request: PortRequest
+    ) -> str:
+        return self.make_port(project_id, network_id, request)
+
+
+class SeenByAll(QuantumDriverSuite):
+    backend_can_go = False
+
+    @pytest.fixture
+    def driver(self, conf: ConfigOpts) -> MemoryQuantum:
+        return _SeenByAll(conf)
+
+
+class NeverLookedAt(L3DriverSuite):
+    backend_can_go = False
+
+    @pytest.fixture
+    def driver(self, conf: ConfigOpts) -> MemoryL3:
+        return MemoryL3(conf)
+
+
+class _Overwriting(MemoryDhcp):
+    def apply(
+        self,
+        call: Call,
+        network: Network,
+        *,
+        changed: Sequence[DhcpHost] = (),
+        removed: Sequence[DhcpHost] = (),
+    ) -> None:
+        self.sync(call, network, changed)
+
+
+class Overwriting(DhcpDriverSuite):
+    backend_can_go = False
+
+    @pytest.fixture
+    def driver(self, conf: ConfigOpts) -> MemoryDhcp:
+        return _Overwriting(conf)
+
+    def answers(self, driver: Any, network: Network) -> Any:
+        hosts = driver.served.get(network.id)
+        return hosts and {h.mac: frozenset(h.addresses) for h in hosts.values()}

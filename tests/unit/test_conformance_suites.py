@@ -1,0 +1,137 @@
+"""The suites find what is broken, and cannot be left out without a word."""
+
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Set
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import qplug
+from qplug.contracts import AddressPairs, AddressUsage, FloatingIps, LeaseEvents
+from qplug.testing.dhcp import DhcpDriverSuite
+from qplug.testing.ipam import IpamDriverSuite
+from qplug.testing.l3 import L3DriverSuite
+from qplug.testing.mac import MacDriverSuite
+from qplug.testing.quantum import QuantumDriverSuite
+from qplug.testing.suite import DriverSuite
+
+BROKEN = Path(__file__).with_name("broken_drivers.py")
+
+
+def run_pytest(where: Path, *args: str) -> str:
+    """Return what pytest prints for somebody who has qplug installed and no settings."""
+    env = os.environ | {"PYTHONPATH": str(Path(qplug.__file__).parents[1])}
+    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "--rootdir", str(where)]
+    done = subprocess.run(
+        [*command, "-c", os.devnull, *args], cwd=where, env=env, capture_output=True, text=True
+    )
+    return done.stdout + done.stderr
+
+
+@pytest.fixture(scope="module")
+def found(tmp_path_factory: pytest.TempPathFactory) -> Set[str]:
+    """Return what failed, as ``Class::test``."""
+    printed = run_pytest(tmp_path_factory.mktemp("broken"), "-q", "-rfE", "--tb=no", str(BROKEN))
+    return set(re.findall(r"^(?:FAILED|ERROR) [^:]*::(\w+::\S+)", printed, re.MULTILINE))
+
+
+@pytest.mark.parametrize(
+    "test",
+    [
+        "WithoutLock::test_the_last_address_goes_to_one_of_those_who_race",
+        "WithoutLock::test_racing_vifs_have_addresses_of_their_own",
+        "ByAddress::test_a_late_deallocation_spares_the_next_owner_of_the_same_address",
+        "ListOfHosts::test_a_large_subnet_costs_no_more_than_a_small_one[10.0.0.0/8]",
+        "HalfGiven::test_asking_again_gives_the_same_answer",
+        "HalfGiven::test_a_full_subnet_says_so_and_gives_nothing_of_the_others[10.0.2.0/30]",
+        "WithoutRest::test_a_resting_address_is_refused_to_another_instance",
+        "Untyped::test_a_network_that_is_not_kept_is_not_found",
+        "FullAtEverything::test_all_usable_addresses_are_given_and_no_other",
+        "Multicast::test_an_address_is_unicast_of_48_bits_and_not_zero",
+        "SeenByAll::test_another_project_sees_nothing_of_a_network",
+        "SeenByAll::test_a_network_with_a_port_is_not_deleted",
+        "SeenByAll::test_attaching_again_gives_the_same_port",
+        "Overwriting::test_a_change_adds_a_host_and_leaves_the_others",
+        "Overwriting::test_changes_made_at_once_are_all_there",
+    ],
+)
+def test_a_defect_is_found(found: Set[str], test: str) -> None:
+    assert test in found
+
+
+def test_a_defect_does_not_fail_what_it_does_not_touch(found: Set[str]) -> None:
+    assert "WithoutRest::test_asking_again_gives_the_same_answer" not in found
+    assert "ByAddress::test_racing_vifs_have_addresses_of_their_own" not in found
+
+
+@pytest.mark.parametrize(
+    ("test", "says"),
+    [
+        (
+            "WithoutGoneDriver::test_a_gone_backend_is_unavailable_within_the_deadline[allocate]",
+            "lacks a fixture 'gone_driver'",
+        ),
+        ("WithoutGoneDriver::test_a_driver_with_nothing_left_says_so", "'exhausted_driver'"),
+        ("SeenByAll::test_an_attachment_on_several_ports_is_a_conflict", "'attach_again'"),
+        ("NeverLookedAt::test_a_network_is_translated_until_it_is_disabled", "'has_nat'"),
+        ("Overwriting::test_acknowledging_again_is_quiet", "'end_lease'"),
+    ],
+)
+def test_what_a_suite_was_not_given_fails_with_its_name(
+    test: str, says: str, tmp_path: Path
+) -> None:
+    printed = run_pytest(tmp_path, f"{BROKEN}::{test}")
+    assert says in printed
+    assert "1 passed" not in printed
+
+
+@pytest.mark.parametrize("name", ["TestAcme", "Acme", "SuiteOfAcme"])
+def test_a_suite_is_run_whatever_its_class_is_called(name: str, tmp_path: Path) -> None:
+    (tmp_path / "test_acme.py").write_text(
+        f"from qplug.testing.mac import MacDriverSuite\nclass {name}(MacDriverSuite): pass\n"
+    )
+    printed = run_pytest(tmp_path, "-q", "--collect-only")
+    collected = re.findall(rf"test_acme.py::{name}::(test_\w+)", printed)
+    assert set(collected) == {each for each in dir(MacDriverSuite) if each.startswith("test_")}
+
+
+def test_a_suite_without_driver_fails(tmp_path: Path) -> None:
+    (tmp_path / "test_acme.py").write_text(
+        "from qplug.testing.mac import MacDriverSuite\nclass TestAcme(MacDriverSuite): pass\n"
+    )
+    assert "fixture 'driver' not found" in run_pytest(tmp_path)
+
+
+def test_a_suite_made_to_be_inherited_is_not_run(tmp_path: Path) -> None:
+    (tmp_path / "test_acme.py").write_text(
+        "from qplug.testing.mac import MacDriverSuite\n"
+        "class TestAcme(MacDriverSuite, base=True): pass\n"
+    )
+    assert "no tests ran" in run_pytest(tmp_path)
+
+
+def test_a_suite_that_pytest_could_not_collect_is_refused_where_it_is_written() -> None:
+    with pytest.raises(TypeError, match="Acme has a constructor, so pytest would not run it"):
+        type("Acme", (MacDriverSuite,), {"__init__": lambda self: None})
+
+
+@pytest.mark.parametrize(
+    ("suite", "optional"),
+    [
+        (IpamDriverSuite, (AddressUsage, FloatingIps)),
+        (QuantumDriverSuite, (AddressPairs,)),
+        (MacDriverSuite, ()),
+        (L3DriverSuite, ()),
+        (DhcpDriverSuite, (LeaseEvents,)),
+    ],
+)
+def test_a_gone_backend_is_met_with_every_method(
+    suite: type[DriverSuite], optional: tuple[type, ...]
+) -> None:
+    kept: list[Any] = [suite.contract, *optional]
+    promised = {name for each in kept for name in each.__abstractmethods__}
+    assert set(suite.calls) == promised - {"initialized"}

@@ -20,6 +20,11 @@ def identifier(length: int = 36) -> TypeEngine[str]:
     )
 
 
+def long_text() -> TypeEngine[str]:
+    """Return a column type for text of up to 16 million characters."""
+    return sa.Text().with_variant(mysql.MEDIUMTEXT(), "mysql", "mariadb")
+
+
 class Address(sa.types.TypeDecorator[IPAddress]):
     """An IP address as text that sorts: the version, then every hex digit.
 

@@ -7,7 +7,7 @@ is the durable note that work is unfinished; ``epoch`` counts who worked on it.
 
 import sqlalchemy as sa
 
-from qplug.db import Address, Moment, identifier
+from qplug.db import Address, Moment, identifier, long_text
 
 metadata = sa.MetaData(
     naming_convention={
@@ -88,7 +88,7 @@ instances = sa.Table(
     sa.Column("host", sa.String(255)),
     sa.Column("rxtx_factor", sa.Double, nullable=False),
     sa.Column("request", sa.Text, nullable=False),
-    sa.Column("network_info", sa.Text(16_000_000)),
+    sa.Column("network_info", long_text()),
     sa.Column("state", identifier(16), nullable=False),
     sa.Column("epoch", sa.Integer, nullable=False),
     sa.Column("created_at", Moment, nullable=False),

@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 from alembic import op
 
-from qplug.db import Address, Moment, identifier
+from qplug.db import Address, Moment, identifier, long_text
 
 revision, down_revision = "0001", None
 
@@ -80,7 +80,7 @@ def upgrade() -> None:
         sa.Column("host", sa.String(255)),
         sa.Column("rxtx_factor", sa.Double, nullable=False),
         sa.Column("request", sa.Text, nullable=False),
-        sa.Column("network_info", sa.Text(16_000_000)),
+        sa.Column("network_info", long_text()),
         sa.Column("state", identifier(16), nullable=False),
         sa.Column("epoch", sa.Integer, nullable=False),
         sa.Column("created_at", Moment, nullable=False),

@@ -204,34 +204,33 @@ def _building(call: Call, request: str) -> dict[str, Any]:
 
 def _insert_vifs(tx: Connection, planned: Sequence[Vif]) -> None:
     """Insert vifs on networks that are active, and lock those against being deleted meanwhile."""
-    names = ("id", "instance_id", "network_id", "project_id", "position", "mac", "state")
-    values = [sa.bindparam(f"vif_{name}", type_=vifs.c[name].type) for name in names]
+    wanted = sa.union_all(*(sa.select(*_vif_columns(*each)) for each in enumerate(planned)))
+    new = wanted.subquery("new")
     on_active = (
-        sa.select(*values)
-        .where(networks.c.id == sa.bindparam("vif_network_id"), networks.c.state == "active")
+        sa.select(new)
+        .join_from(new, networks, networks.c.id == new.c.network_id)
+        .where(networks.c.state == "active")
         .with_for_update(read=True, of=networks)
     )
     try:
-        made = tx.execute(
-            vifs.insert().from_select(names, on_active),
-            [_vif_row(vif, position) for position, vif in enumerate(planned)],
-        )
+        made = tx.execute(vifs.insert().from_select(list(new.c.keys()), on_active))
     except IntegrityError as error:
         raise MacInUse(", ".join(str(vif.mac) for vif in planned)) from error
     if made.rowcount != len(planned):
         raise NetworkNotFound(", ".join(vif.network_id for vif in planned))
 
 
-def _vif_row(vif: Vif, position: int) -> dict[str, Any]:
-    return {
-        "vif_id": vif.id,
-        "vif_instance_id": vif.instance_id,
-        "vif_network_id": vif.network_id,
-        "vif_project_id": vif.project_id,
-        "vif_position": position,
-        "vif_mac": str(vif.mac) if int(vif.mac) else None,
-        "vif_state": "building",
+def _vif_columns(position: int, vif: Vif) -> list[sa.Label[Any]]:
+    row = {
+        "id": vif.id,
+        "instance_id": vif.instance_id,
+        "network_id": vif.network_id,
+        "project_id": vif.project_id,
+        "position": position,
+        "mac": str(vif.mac) if int(vif.mac) else None,
+        "state": "building",
     }
+    return [sa.literal(value, vifs.c[name].type).label(name) for name, value in row.items()]
 
 
 def _insert_allocations(tx: Connection, given: Sequence[VifRecord]) -> None:

@@ -1,0 +1,1 @@
+"""The IPAM driver ``nova``: addresses kept in a SQL database."""

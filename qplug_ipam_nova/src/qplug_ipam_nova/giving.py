@@ -1,0 +1,120 @@
+"""Giving addresses in one transaction; whoever lost a race is told so and tries again."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from netaddr import IPAddress
+from sqlalchemy.engine import Connection
+
+from qplug.errors import FixedIpInvalid, NetworkNotFound
+from qplug.model import Network, Vif
+from qplug_ipam_nova.choice import Choice, choose
+from qplug_ipam_nova.outlook import Interval, Outlook, look
+from qplug_ipam_nova.races import RaceLost
+from qplug_ipam_nova.tables import addresses, free, subnets
+from qplug_ipam_nova.wishes import Wish
+
+
+def give(
+    connection: Connection, now: datetime, network: Network, vif: Vif, wishes: Sequence[Wish]
+) -> Sequence[Choice]:
+    """Fulfil every wish whose subnet is kept; who holds addresses gets no others unless more.
+
+    :raises RaceLost, sqlalchemy.exc.IntegrityError: a new transaction may have more luck
+    """
+    outlooks = look(connection, network.id, vif.id, wishes)
+    _refuse_forgotten(network, wishes, outlooks)
+    held = [outlook for outlook in outlooks if outlook.held and not outlook.wish.more]
+    choices = [choose(outlook, network.id, vif, now) for outlook in held or outlooks]
+    new = [_row(choice, network, vif) for choice in choices if choice.never_given]
+    if new:
+        connection.execute(addresses.insert(), new)
+    for choice in choices:
+        _take(connection, choice)
+        _take_again(connection, choice, vif)
+    return choices
+
+
+def stand_in_line(connection: Connection, network_id: str) -> None:
+    """Wait for all others who stand in line for addresses of the network.
+
+    Whoever lost a race does so. What makes races safe is uniqueness; this only makes them fair.
+    Addresses are inserted before anything else is locked, since their foreign key waits for the
+    same rows. SQLite has no such lock, and no races either.
+    """
+    line = sa.select(subnets.c.id).where(subnets.c.network_id == network_id)
+    connection.execute(line.order_by(subnets.c.id).with_for_update(key_share=True))
+
+
+def _refuse_forgotten(
+    network: Network, wishes: Sequence[Wish], outlooks: Sequence[Outlook]
+) -> None:
+    if not outlooks:
+        raise NetworkNotFound(network.id)
+    kept = [outlook.wish for outlook in outlooks]
+    for wish in wishes:
+        if wish not in kept and wish.address is not None and not wish.derived:
+            raise FixedIpInvalid(str(wish.address), f"subnet {wish.subnet.cidr} was deleted")
+
+
+def _take(connection: Connection, choice: Choice) -> None:
+    """Take the address out of the interval, which leaves none, one or two smaller ones."""
+    interval, address = choice.never_given, choice.address
+    if interval is None or choice.subnet.derived:
+        return
+    below = Interval(interval.first, address - 1) if interval.first < address else None
+    above = Interval(address + 1, interval.last) if address < interval.last else None
+    _replace(connection, choice.subnet.id, interval, below or above)
+    if below and above:
+        _add(connection, choice.subnet.id, above)
+
+
+def _replace(connection: Connection, subnet_id: str, old: Interval, new: Interval | None) -> None:
+    unchanged = sa.and_(
+        free.c.subnet_id == subnet_id, free.c.first == old.first, free.c.last == old.last
+    )
+    if new is None:
+        _expect_one(connection.execute(free.delete().where(unchanged)))
+    else:
+        smaller = free.update().where(unchanged).values(first=new.first, last=new.last)
+        _expect_one(connection.execute(smaller))
+
+
+def _add(connection: Connection, subnet_id: str, new: Interval) -> None:
+    row = {"subnet_id": subnet_id, "first": new.first, "last": new.last}
+    connection.execute(free.insert(), row)
+
+
+def _take_again(connection: Connection, choice: Choice, vif: Vif) -> None:
+    known = choice.released
+    if known is None:
+        return
+    unchanged = sa.and_(
+        addresses.c.subnet_id == choice.subnet.id,
+        addresses.c.address == known.address,
+        addresses.c.rest_end <= known.rest_end,  # meanwhile it may only have ended sooner
+    )
+    owner = {"vif_id": vif.id, "slot": choice.slot, "instance_id": vif.instance_id}
+    taken = addresses.update().where(unchanged).values(rest_end=None, **owner)
+    _expect_one(connection.execute(taken))
+    if choice.early:
+        of_subnet = subnets.c.id == choice.subnet.id
+        connection.execute(subnets.update().where(of_subnet).values(early=subnets.c.early + 1))
+
+
+def _expect_one(result: sa.CursorResult[Any]) -> None:
+    if result.rowcount != 1:
+        raise RaceLost
+
+
+def _row(choice: Choice, network: Network, vif: Vif) -> dict[str, str | int | IPAddress]:
+    return {
+        "subnet_id": choice.subnet.id,
+        "address": choice.address,
+        "network_id": network.id,
+        "vif_id": vif.id,
+        "slot": choice.slot,
+        "instance_id": vif.instance_id,
+    }

@@ -115,7 +115,8 @@ class IpamDriver(Driver):
     def lease_ended(self, call: Call, network_id: str, address: IPAddress) -> None:
         """Note that no client holds the address any more, so that its rest is over.
 
-        An address in use, unknown, or resting no longer is left as it is.
+        An address in use, unknown, or resting no longer is left as it is. A driver without
+        ``Capability.REUSE_DELAY`` need not do anything.
         """
 
 

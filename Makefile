@@ -1,0 +1,75 @@
+# Needs Python 3.11 or newer with venv, and a package index. Nothing is installed outside this folder.
+
+PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
+	$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
+	&& echo $$python && break; done)
+VENV := .venv
+BIN := $(VENV)/bin
+PLUGINS := $(patsubst %/setup.cfg,%,$(wildcard qplug_*/setup.cfg))
+DISTRIBUTIONS := . $(PLUGINS:%=./%)
+METADATA := setup.cfg pyproject.toml $(PLUGINS:%=%/setup.cfg) $(PLUGINS:%=%/pyproject.toml)
+SOURCES := qplug $(PLUGINS) tests $(wildcard benchmarks)
+
+# Tests use all processors: make test JOBS=0 uses this one, and ARGS='-k store' chooses tests.
+JOBS ?= auto
+ARGS ?=
+
+.PHONY: help demo test lint format wheels test-wheels clean
+
+help:
+	@echo 'make demo         the main job on SQLite, in a folder that is gone afterwards'
+	@echo 'make test         lint and all tests; what needs a missing server is skipped'
+	@echo 'make lint         ruff, mypy and the arrows between the modules'
+	@echo 'make format       let ruff write the code'
+	@echo 'make wheels       build every distribution into dist/'
+	@echo 'make test-wheels  the tests against those wheels'
+	@echo 'make clean        remove what all of these made'
+
+demo: $(VENV)/.installed
+	@PATH="$(CURDIR)/$(BIN):$$PATH" sh demo/demo.sh
+
+test: lint
+	$(BIN)/pytest -n $(JOBS) $(ARGS)
+
+lint: $(VENV)/.tools
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy $(SOURCES)
+	$(BIN)/lint-imports
+
+format: $(VENV)/.tools
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+$(VENV)/.python:
+	@test -n '$(PYTHON)' || { echo 'qplug needs Python 3.11 or newer: make PYTHON=/path/to/python3'; exit 1; }
+	@$(PYTHON) -m venv $(VENV) || { echo 'Python has no venv; on Debian: apt-get install python3-venv'; exit 1; }
+	@touch $@
+
+$(VENV)/.installed: $(VENV)/.python $(METADATA)
+	$(BIN)/python -m pip install --quiet $(DISTRIBUTIONS:%=--editable %)
+	@touch $@
+
+$(VENV)/.tools: $(VENV)/.installed requirements-dev.txt
+	$(BIN)/python -m pip install --quiet --editable '.[testing,postgresql,mysql]' -r requirements-dev.txt
+	@touch $@
+
+# setuptools puts what it finds in build/ into a wheel, files that were deleted since included.
+wheels: $(VENV)/.python
+	rm -rf dist $(DISTRIBUTIONS:%=%/build)
+	$(BIN)/python -m pip wheel --quiet --no-deps --wheel-dir dist $(DISTRIBUTIONS)
+	rm -rf $(DISTRIBUTIONS:%=%/build)
+
+# Ours come from dist/ alone, before an index is asked for anything: a stranger may have our names there.
+test-wheels: wheels
+	rm -rf $(VENV)-wheels
+	$(BIN)/python -m venv $(VENV)-wheels
+	$(VENV)-wheels/bin/python -m pip install --quiet --no-deps --no-index --find-links dist dist/*.whl
+	$(VENV)-wheels/bin/python -m pip install --quiet 'qplug-core[testing,postgresql,mysql]' $(subst _,-,$(PLUGINS)) -r requirements-dev.txt
+	$(VENV)-wheels/bin/python -m pip check
+	QPLUG_TEST_WHEELS=1 $(VENV)-wheels/bin/pytest -n $(JOBS) $(ARGS)
+
+clean:
+	rm -rf $(VENV) $(VENV)-wheels dist $(DISTRIBUTIONS:%=%/build) $(DISTRIBUTIONS:%=%/.*_cache) .hypothesis .tox
+	rm -rf *.egg-info $(PLUGINS:%=%/src/*.egg-info)
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

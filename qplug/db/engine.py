@@ -1,4 +1,4 @@
-"""Engines, transactions and retries."""
+"""Transactions and their retries."""
 
 import os
 import random
@@ -7,17 +7,19 @@ import time
 import weakref
 from collections.abc import Callable
 from contextlib import nullcontext
-from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import sqlalchemy as sa
-from sqlalchemy import event, exc
-from sqlalchemy.engine import URL, Connection, Engine
-from sqlalchemy.pool import StaticPool
+from sqlalchemy import exc
+from sqlalchemy.engine import Connection, Engine
+from sqlalchemy.engine.base import Transaction
+from sqlalchemy.pool import QueuePool
 
-from qplug.db.failures import may_pass, name_of, translated, translating
-from qplug.db.migrate import Migrations, current, ensure, upgrade
-from qplug.errors import DatabaseUnusable
+from qplug.db.failures import FAILURES, may_pass, name_of, translated
+from qplug.db.migrate import Migrations, ensure, stored, upgrade
+from qplug.db.servers import server_engine
+from qplug.db.sqlite import is_memory, is_missing, sqlite_engine
+from qplug.errors import DatabaseUnavailable, DatabaseUnusable
 from qplug.model import Call
 
 T = TypeVar("T")
@@ -25,14 +27,25 @@ T = TypeVar("T")
 ATTEMPTS = 20
 """How often work is tried in a new transaction before the database's word is final."""
 
-SQLITE_WAIT = 2.0
-"""Seconds one transaction waits for SQLite's write lock before it counts as one attempt."""
+PATIENCE = 30.0
+"""Seconds that an upgrade by hand tries to get its turn."""
+
+FORK_WAIT = 2.0
+"""Seconds that a fork waits for transactions of other threads to end."""
+
+DRIVERS = {
+    "sqlite": "write sqlite:///",
+    "postgresql": "write postgresql+psycopg:// and install qplug-core[postgresql]",
+    "mysql": "write mysql+pymysql:// and install qplug-core[mysql]",
+    "mariadb": "write mariadb+pymysql:// and install qplug-core[mysql]",
+}
 
 
 class Database:
     """A database with the tables of one distribution, which are made or checked at first use.
 
-    Opening touches nothing. Several threads may use it, and it survives a fork.
+    Opening touches nothing. Several threads may use it, and it survives a fork, after which a
+    child has an empty database of its own if it is in memory.
     """
 
     def __init__(self, url: str, migrations: Migrations) -> None:
@@ -40,10 +53,9 @@ class Database:
         self.engine = make_engine(url)
         self.name = name_of(self.engine.url)
         self._checked = False
-        self._checking = threading.Lock()
         # An in-memory SQLite is one connection, so that its transactions must take turns.
-        self._turn = threading.RLock() if is_memory(self.engine.url) else None
-        _after_fork(self)
+        self._turn = threading.RLock() if self.in_memory else None
+        _survive_forks(self)
 
     @property
     def in_memory(self) -> bool:
@@ -51,63 +63,100 @@ class Database:
         return is_memory(self.engine.url)
 
     def read(self, call: Call, work: Callable[[Connection], T]) -> T:
-        """Run work that changes nothing, in one transaction, and return what it returns."""
-        return self._run(call, work, write=False)
+        """Run work that changes nothing and return what it returns; it sees one moment.
+
+        :raises DatabaseUnavailable, DatabaseUnusable, SchemaTooNew, SchemaTooOld: as ``write``
+        """
+        return self._retried(call.deadline, lambda: self._work(call, work, write=False))
 
     def write(self, call: Call, work: Callable[[Connection], T]) -> T:
-        """Run work in one transaction and commit it.
+        """Run work in one transaction, commit it and return what it returns.
 
         ``work`` is run again from its beginning, in a new transaction, when the database reports
         a conflict that may pass; so it must do nothing but use its connection.
 
-        :raises DatabaseUnavailable: no answer, locked, full or read-only until ``call.deadline``
-        :raises DatabaseUnusable: it is no database, or its driver is not installed
+        :raises DatabaseUnavailable: no answer, full, read-only, or locked until ``call.deadline``
+        :raises DatabaseUnusable: it is no database of ours, or work asked what it does not know
         :raises SchemaTooNew, SchemaTooOld: its tables are not the ones of this release
         :raises sqlalchemy.exc.IntegrityError: a constraint forbids it; the work's own business
+        :raises sqlalchemy.exc.DataError: a value does not fit its column; likewise
         """
-        return self._run(call, work, write=True)
+        return self._retried(call.deadline, lambda: self._work(call, work, write=True))
 
     def upgrade(self) -> str:
-        """Bring the tables to this release and return their revision, on any database."""
-        with self._turn or nullcontext(), translating(self.engine.url):
-            return upgrade(self.engine, self.migrations)
+        """Bring the tables to this release and return their revision, on any database.
+
+        :raises SchemaTooNew, DatabaseUnavailable, DatabaseUnusable: as ``write``
+        """
+        until = time.monotonic() + PATIENCE
+        return self._retried(until, lambda: upgrade(self.engine, self.migrations, until))
 
     def current(self) -> str | None:
         """Return the revision that is there, changing nothing; ``None`` without our tables."""
-        with self._turn or nullcontext(), translating(self.engine.url):
-            return current(self.engine, self.migrations)
+        if is_missing(self.engine.url):
+            return None
+        until = time.monotonic() + PATIENCE
+        return self._retried(until, lambda: stored(self.engine, self.migrations))
 
     def close(self) -> None:
         """Close all connections."""
         self.engine.dispose()
 
-    def _run(self, call: Call, work: Callable[[Connection], T], *, write: bool) -> T:
-        self._check()
+    def _retried(self, until: float, step: Callable[[], T]) -> T:
         for attempt in range(1, ATTEMPTS + 1):
             try:
-                return self._once(work, write=write)
-            except exc.IntegrityError:
+                with self._turn or nullcontext():
+                    return step()
+            except (exc.IntegrityError, exc.DataError):
                 raise
-            except exc.DBAPIError as error:
-                if attempt == ATTEMPTS or not call.remaining() or not may_pass(error):
-                    raise translated(error.orig, self.engine.url) from error
-            time.sleep(min(call.remaining(), random.uniform(0, 0.005 * 2 ** min(attempt, 6))))  # noqa: S311  # jitter, no secret
+            except FAILURES as error:
+                last = attempt == ATTEMPTS or time.monotonic() >= until
+                if last or not may_pass(error):
+                    raise translated(error, self.engine.url) from error
+            pause = random.uniform(0, 0.005 * 2 ** min(attempt, 6))  # noqa: S311  # jitter, no secret
+            time.sleep(max(0.0, min(until - time.monotonic(), pause)))
         raise AssertionError("the last attempt returns or raises")
 
-    def _once(self, work: Callable[[Connection], T], *, write: bool) -> T:
-        with self._turn or nullcontext(), self.engine.connect() as connection:
-            connection.execution_options(qplug_write=write)
-            with connection.begin():
-                return work(connection)
+    def _work(self, call: Call, work: Callable[[Connection], T], *, write: bool) -> T:
+        if not self._checked:
+            ensure(self.engine, self.migrations, call.deadline)
+            self._checked = True
+        with self.engine.connect() as connection:
+            connection.execution_options(qplug_write_until=call.deadline if write else None)
+            with connection.begin() as transaction:
+                result = work(connection)
+                if write:
+                    self._commit(transaction)
+            return result
 
-    def _check(self) -> None:
-        if self._checked:
-            return
-        with self._checking:
-            if not self._checked:
-                with self._turn or nullcontext(), translating(self.engine.url):
-                    ensure(self.engine, self.migrations)
-                self._checked = True
+    def _commit(self, transaction: Transaction) -> None:
+        """Commit once: when the connection breaks now, nobody knows whether it was done."""
+        try:
+            transaction.commit()
+        except exc.DBAPIError as error:
+            if error.connection_invalidated:
+                raise DatabaseUnavailable(
+                    self.name, "the connection broke during a commit, which may be done or not"
+                ) from error
+            raise
+
+    def _close_before_fork(self) -> None:
+        """Let no child inherit a connection, which is not its own to close.
+
+        SQLite's locks do not pass to a child but its note of them does, so that a child would
+        write without any.
+        """
+        end = time.monotonic() + FORK_WAIT
+        pool = self.engine.pool
+        while isinstance(pool, QueuePool) and pool.checkedout() and time.monotonic() < end:
+            time.sleep(0.001)
+        if not self.in_memory:
+            self.engine.dispose()
+
+    def _start_in_child(self) -> None:
+        self.engine.dispose(close=False)
+        if self.in_memory:
+            self._turn, self._checked = threading.RLock(), False
 
 
 def make_engine(url: str) -> Engine:
@@ -117,66 +166,32 @@ def make_engine(url: str) -> Engine:
     """
     try:
         parsed = sa.make_url(url)
-        if parsed.get_backend_name() == "sqlite":
-            return _sqlite_engine(parsed)
-        return sa.create_engine(parsed, isolation_level="READ COMMITTED", pool_pre_ping=True)
-    except exc.ArgumentError as error:
+        kind = parsed.get_backend_name()
+        if kind not in DRIVERS:
+            wanted = ", ".join(DRIVERS)
+            raise DatabaseUnusable(name_of(parsed), f"'{kind}' is none of {wanted}")
+        return sqlite_engine(parsed) if kind == "sqlite" else server_engine(parsed)
+    except exc.NoSuchModuleError as error:
+        raise DatabaseUnusable(name_of(parsed), f"{error}; {DRIVERS[kind]}") from error
+    except ModuleNotFoundError as error:
+        raise DatabaseUnusable(name_of(parsed), f"{error}; {DRIVERS[kind]}") from error
+    except (exc.ArgumentError, ValueError) as error:
         raise DatabaseUnusable(
-            "of [database] connection", "it is no URL like sqlite:////var/lib/qplug/qplug.sqlite"
-        ) from error
-    except (exc.NoSuchModuleError, ModuleNotFoundError) as error:
-        raise DatabaseUnusable(
-            name_of(parsed), f"{error}; install qplug-core[postgresql] or qplug-core[mysql]"
+            "named by option 'connection'",
+            "its value is no URL like sqlite:////var/lib/qplug/qplug.sqlite",
         ) from error
 
 
-def is_memory(url: URL) -> bool:
-    """Say whether the database vanishes with its connection."""
-    return url.get_backend_name() == "sqlite" and url.database in (None, "", ":memory:")
-
-
-def _sqlite_engine(url: URL) -> Engine:
-    memory: dict[str, Any] = {"poolclass": StaticPool} if is_memory(url) else {"max_overflow": -1}
-    engine = sa.create_engine(
-        url, connect_args={"timeout": SQLITE_WAIT, "check_same_thread": False}, **memory
-    )
-
-    @event.listens_for(engine, "do_connect")
-    def private(*_: Any) -> None:
-        if not is_memory(url):
-            _create_private(Path(str(url.database)))
-
-    @event.listens_for(engine, "connect")
-    def configure(connection: Any, *_: Any) -> None:
-        connection.isolation_level = None  # sqlite3 would else begin and commit by its own rules
-        connection.execute("PRAGMA foreign_keys = ON")
-        connection.execute("PRAGMA synchronous = FULL")
-
-    @event.listens_for(engine, "begin")
-    def begin(connection: Connection) -> None:
-        write = connection.get_execution_options().get("qplug_write", False)
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
-
-    return engine
-
-
-def _create_private(path: Path) -> None:
-    """Make the file for its owner alone; SQLite gives its log files the same mode."""
-    if path.parent.is_dir() and not path.exists():
-        try:
-            os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
-        except OSError:
-            return  # SQLite says in its own words why it cannot open it
-
-
-def _after_fork(database: Database) -> None:
-    """Have a child open connections of its own: shared ones garble what both say."""
+def _survive_forks(database: Database) -> None:
+    """Have every fork of this process leave the database usable on both sides."""
     reference = weakref.ref(database)
 
-    def forget() -> None:
-        found = reference()
-        if found is not None:
-            found.engine.dispose(close=False)
-            found._checking = threading.Lock()
+    def before() -> None:
+        if (found := reference()) is not None:
+            found._close_before_fork()
 
-    os.register_at_fork(after_in_child=forget)
+    def after() -> None:
+        if (found := reference()) is not None:
+            found._start_in_child()
+
+    os.register_at_fork(before=before, after_in_child=after)

@@ -1,68 +1,87 @@
 """What went wrong in the database, in our words; and whether a new transaction may help."""
 
+import os
 import sqlite3
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 from sqlalchemy import exc
 from sqlalchemy.engine import URL
 
 from qplug.errors import DatabaseUnavailable, DatabaseUnusable, QplugError
 
-RETRIED_STATES = {"40001", "40P01"}  # PostgreSQL: serialization failure, deadlock
+FAILURES = (exc.DBAPIError, exc.TimeoutError, sqlite3.Error)
+"""What a transaction raises; bare errors come from where SQLAlchemy does not look."""
+
+RETRIED_STATES = {"40001", "40P01", "55P03"}  # PostgreSQL: serialization, deadlock, lock timeout
 RETRIED_NUMBERS = {1205, 1213, 1020}  # MariaDB: lock wait timeout, deadlock, record changed
-LOST_NUMBERS = {2006, 2013, 2055, 1927}  # MariaDB: server has gone away, connection killed
 
 
 def name_of(url: URL) -> str:
-    """Return what a person calls the database; never its password."""
+    """Return what a person calls the database; never its password, nor options that may be one."""
     if url.get_backend_name() == "sqlite":
         return url.database or "in memory"
-    return url.render_as_string(hide_password=True)
+    return url.set(query={}).render_as_string(hide_password=True)
 
 
-def may_pass(error: exc.DBAPIError) -> bool:
+def may_pass(error: BaseException) -> bool:
     """Say whether the same work may succeed in a new transaction."""
-    cause = error.orig
-    if error.connection_invalidated or getattr(cause, "sqlstate", None) in RETRIED_STATES:
-        return True
-    if isinstance(cause, sqlite3.OperationalError):
-        return cause.sqlite_errorcode & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
-    number = cause.args[0] if cause is not None and cause.args else None
-    return number in RETRIED_NUMBERS or number in LOST_NUMBERS
-
-
-@contextmanager
-def translating(url: URL) -> Iterator[None]:
-    """Raise our errors for those of the database's driver."""
-    try:
-        yield
-    except exc.DBAPIError as error:
-        raise translated(error.orig, url) from error
-    except sqlite3.Error as error:
-        raise translated(error, url) from error
-
-
-def translated(cause: BaseException | None, url: URL) -> QplugError:
-    """Return our error for what the database's driver raised."""
+    cause = _cause(error)
     if isinstance(cause, sqlite3.Error):
-        return _sqlite(cause, name_of(url))
-    return DatabaseUnavailable(name_of(url), _first_line(cause))
+        return _code(cause) in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
+    if isinstance(error, exc.TimeoutError) or getattr(error, "connection_invalidated", False):
+        return True
+    return getattr(cause, "sqlstate", None) in RETRIED_STATES or _number(cause) in RETRIED_NUMBERS
 
 
-def _sqlite(cause: sqlite3.Error, database: str) -> QplugError:
-    code = getattr(cause, "sqlite_errorcode", 0) & 0xFF
+def translated(error: BaseException, url: URL) -> QplugError:
+    """Return our error for what a transaction raised."""
+    cause = _cause(error)
+    if isinstance(cause, sqlite3.Error):
+        return _of_sqlite(cause, url)
+    if isinstance(error, exc.TimeoutError):
+        return DatabaseUnavailable(name_of(url), "all its connections are in use; try again later")
+    kind = DatabaseUnusable if isinstance(error, exc.ProgrammingError) else DatabaseUnavailable
+    return kind(name_of(url), words(cause))
+
+
+def words(cause: BaseException | None) -> str:
+    """Return the first line of what the database's driver says."""
+    text = str(cause.args[1]) if cause is not None and len(cause.args) == 2 else str(cause)
+    return (text.strip().splitlines() or ["no reason given"])[0]
+
+
+def _of_sqlite(cause: sqlite3.Error, url: URL) -> QplugError:
+    code, database = _code(cause), name_of(url)
     if code in (sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT):
         return DatabaseUnusable(database, f"{cause}; name another file, or restore a backup")
+    if code == sqlite3.SQLITE_ERROR:
+        return DatabaseUnusable(database, str(cause))
     advice = {
         sqlite3.SQLITE_BUSY: "another process keeps it locked; try again later",
         sqlite3.SQLITE_LOCKED: "another process keeps it locked; try again later",
         sqlite3.SQLITE_READONLY: "it is read-only for this user; make file and folder writable",
         sqlite3.SQLITE_FULL: "the disk is full; make room",
-        sqlite3.SQLITE_CANTOPEN: "the file cannot be opened; check its folder and permissions",
+        sqlite3.SQLITE_CANTOPEN: _cannot_open(database),
     }
-    return DatabaseUnavailable(database, advice.get(code, _first_line(cause)))
+    return DatabaseUnavailable(database, advice.get(code, words(cause)))
 
 
-def _first_line(cause: BaseException | None) -> str:
-    return (str(cause).strip().splitlines() or ["no reason given"])[0]
+def _cannot_open(path: str) -> str:
+    folder = os.path.dirname(os.path.abspath(path))  # not pathlib, which raises what is forbidden
+    if os.path.isdir(path):
+        return "it is a folder; name a file"
+    if not os.path.isdir(folder):
+        return f"there is no folder {folder}, or it is closed to this user; make it, or open it"
+    return "the file cannot be opened; let this user read and write it and its folder"
+
+
+def _cause(error: BaseException) -> BaseException | None:
+    return getattr(error, "orig", error)
+
+
+def _code(cause: sqlite3.Error) -> int:
+    return getattr(cause, "sqlite_errorcode", 0) & 0xFF
+
+
+def _number(cause: BaseException | None) -> object:
+    """Return MariaDB's number of the error; PyMySQL raises pairs of number and text."""
+    return cause.args[0] if cause is not None and len(cause.args) == 2 else None

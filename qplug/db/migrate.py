@@ -1,20 +1,23 @@
 """Bringing a database to the schema this release expects."""
 
-import random
-import sqlite3
+import threading
 import time
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 
 import sqlalchemy as sa
+from sqlalchemy import exc
 from sqlalchemy.engine import Connection, Engine
 
-from qplug.db.failures import name_of
-from qplug.errors import DatabaseUnusable, SchemaTooNew, SchemaTooOld
+from qplug.db.failures import name_of, words
+from qplug.db.sqlite import schema_change
+from qplug.errors import DatabaseUnavailable, DatabaseUnusable, SchemaTooNew, SchemaTooOld
 
-WRITE_AHEAD_ATTEMPTS = 200
-"""Tries of a few hundredths of a second each: several first users take turns."""
+_alembic = threading.Lock()  # Alembic keeps the migration it runs in module globals
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,52 +45,49 @@ class Migrations:
         return Path(str(import_module(self.package).__file__)).parent / "versions"
 
 
-def ensure(engine: Engine, migrations: Migrations) -> None:
+def ensure(engine: Engine, migrations: Migrations, until: float) -> None:
     """Make sure that the tables are there and of this release; SQLite upgrades itself.
 
     :raises SchemaTooNew, SchemaTooOld: they are not
     """
-    found = current(engine, migrations)
+    found = stored(engine, migrations)
     if found == migrations.head:
         return
+    if engine.dialect.name == "sqlite":
+        upgrade(engine, migrations, until)
+        return
+    database = name_of(engine.url)
     if found is not None and found > migrations.head:
-        raise SchemaTooNew(
-            name_of(engine.url), migrations.name, found=found, wanted=migrations.head
-        )
-    if engine.dialect.name != "sqlite":
-        raise SchemaTooOld(
-            name_of(engine.url), migrations.name, found=found, wanted=migrations.head
-        )
-    upgrade(engine, migrations)
+        raise SchemaTooNew(database, migrations.name, found=found, wanted=migrations.head)
+    raise SchemaTooOld(database, migrations.name, found=found, wanted=migrations.head)
 
 
-def current(engine: Engine, migrations: Migrations) -> str | None:
+def stored(engine: Engine, migrations: Migrations) -> str | None:
     """Return the revision that is in the database; ``None`` when it has none of the tables."""
     with engine.connect() as connection, connection.begin():
         return _stored(connection, migrations)
 
 
-def upgrade(engine: Engine, migrations: Migrations) -> str:
+def upgrade(engine: Engine, migrations: Migrations, until: float) -> str:
     """Bring the tables to the head and return its revision.
 
     Check, migrations and stamp are one transaction where the database can do that (SQLite,
     PostgreSQL), so that one of several first users does it all and a kill undoes it all.
 
     :raises SchemaTooNew: a newer release was here
+    :raises DatabaseUnusable: the file is another program's
     """
-    if engine.dialect.name == "sqlite":
-        _write_ahead(engine)
+    import alembic.command  # noqa: F401  # a quarter of a second that only an upgrade spends, before its turn
+
     with engine.connect() as connection:
-        connection.execution_options(qplug_write=True)
         with connection.begin():
-            found = _stored(connection, migrations)
-            if found is not None and found > migrations.head:
-                raise SchemaTooNew(
-                    name_of(engine.url), migrations.name, found=found, wanted=migrations.head
-                )
-            if found != migrations.head:
-                _refuse_strangers(connection)
-                _run_alembic(connection, migrations)
+            _must_be_ours(connection, migrations)
+        with _alone(connection, migrations, until):
+            connection.execution_options(qplug_write_until=until)
+            with connection.begin():
+                if _stored(connection, migrations) != migrations.head:
+                    _must_be_ours(connection, migrations)
+                    _run_alembic(connection, migrations)
     return migrations.head
 
 
@@ -98,46 +98,62 @@ def _stored(connection: Connection, migrations: Migrations) -> str | None:
     return connection.execute(sa.select(table.c.version_num)).scalar()
 
 
-def _refuse_strangers(connection: Connection) -> None:
-    """Refuse to make tables in a SQLite file that is some other program's."""
-    if connection.dialect.name != "sqlite":
+def _must_be_ours(connection: Connection, migrations: Migrations) -> None:
+    """Refuse a newer release's tables, and a SQLite file that is some other program's."""
+    found, database = _stored(connection, migrations), name_of(connection.engine.url)
+    if found is not None and found > migrations.head:
+        raise SchemaTooNew(database, migrations.name, found=found, wanted=migrations.head)
+    if found is None and connection.dialect.name == "sqlite":
+        tables = sa.inspect(connection).get_table_names()
+        if tables and not any(table.startswith("qplug_") for table in tables):
+            raise DatabaseUnusable(
+                database, f"it has tables of another program ({tables[0]}); name a file of our own"
+            )
+
+
+@contextmanager
+def _alone(connection: Connection, migrations: Migrations, until: float) -> Iterator[None]:
+    """Keep other upgrades out; SQLite's transaction will do that by itself."""
+    if connection.dialect.name == "sqlite":
+        with schema_change(connection, until):
+            yield
         return
-    tables = sa.inspect(connection).get_table_names()
-    if tables and not any(table.startswith("qplug_") for table in tables):
-        raise DatabaseUnusable(
-            name_of(connection.engine.url),
-            f"it holds tables of another program ({tables[0]}); name a file of our own",
-        )
-
-
-def _write_ahead(engine: Engine) -> None:
-    """Let readers and a writer work at once; the file remembers it.
-
-    SQLite does not wait for other users here, it fails at once; so this asks again.
-    """
-    raw = engine.raw_connection()
     try:
-        for attempt in range(1, WRITE_AHEAD_ATTEMPTS + 1):
-            try:
-                raw.cursor().execute("PRAGMA journal_mode = WAL")
-                return
-            except sqlite3.OperationalError as error:
-                busy = error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY
-                if not busy or attempt == WRITE_AHEAD_ATTEMPTS:
-                    raise
-                time.sleep(random.uniform(0.005, 0.05))  # noqa: S311  # jitter, no secret
+        _lock(connection, migrations.version_table, until)
+        yield
     finally:
-        raw.close()
+        connection.invalidate()  # the lock ends with the connection
+
+
+def _lock(connection: Connection, name: str, until: float) -> None:
+    with connection.begin():
+        if connection.dialect.name == "postgresql":
+            number = zlib.crc32(name.encode())
+            connection.execute(sa.select(sa.func.pg_advisory_lock(number)))
+        elif not connection.scalar(sa.select(sa.func.get_lock(name, until - time.monotonic()))):
+            raise DatabaseUnavailable(name_of(connection.engine.url), "it is being upgraded now")
 
 
 def _run_alembic(connection: Connection, migrations: Migrations) -> None:
-    from alembic import command  # a quarter of a second that only an upgrade spends
+    from alembic import command
     from alembic.config import Config
 
     config = Config()
-    config.set_main_option("script_location", str(Path(__file__).parent / "alembic"))
-    config.set_main_option("version_locations", str(migrations.versions))
-    config.set_main_option("path_separator", "os")
-    config.attributes["connection"] = connection
-    config.attributes["version_table"] = migrations.version_table
-    command.upgrade(config, "head")
+    config.attributes.update(connection=connection, version_table=migrations.version_table)
+    for option, value in {
+        "script_location": Path(__file__).parent / "alembic",
+        "version_locations": migrations.versions,
+        "path_separator": "newline",
+    }.items():
+        config.set_main_option(option, str(value).replace("%", "%%"))
+    try:
+        with _alembic:
+            command.upgrade(config, "head")
+    except exc.DBAPIError as error:
+        if connection.dialect.name in ("sqlite", "postgresql"):
+            raise
+        raise DatabaseUnusable(
+            name_of(connection.engine.url),
+            f"its upgrade failed ({words(error.orig)}) and MariaDB cannot undo what was done; "
+            "restore the backup made before",
+        ) from error

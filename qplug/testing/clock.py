@@ -12,7 +12,7 @@ from sqlalchemy.engine import Engine
 
 from qplug.testing.values import NOW
 
-CONTROL = ("BEGIN", "COMMIT", "ROLLBACK", "PRAGMA")
+CONTROL = ("BEGIN", "COMMIT", "ROLLBACK", "PRAGMA", "SET TRANSACTION")
 
 
 class Clock:

@@ -7,7 +7,7 @@ raises our errors. ``Migrations`` names where a distribution's schema comes from
 from qplug.db.engine import Database
 from qplug.db.migrate import Migrations
 from qplug.db.options import connection_opt, connection_url
-from qplug.db.types import Address, Moment, identifier, long_text
+from qplug.db.types import Address, Moment, identifier, long_text, name
 
 __all__ = [
     "Address",
@@ -18,4 +18,5 @@ __all__ = [
     "connection_url",
     "identifier",
     "long_text",
+    "name",
 ]

@@ -6,7 +6,7 @@ import sqlalchemy as sa
 from sqlalchemy import event
 from sqlalchemy.engine import URL, Connection, Engine
 
-WAIT = 5
+WAIT = 3
 """Seconds for a server to answer, a row to be free, a connection to come back; then again."""
 
 LOCK_WAIT = {

@@ -12,11 +12,24 @@ from sqlalchemy.types import TypeEngine
 
 def identifier(length: int = 36) -> TypeEngine[str]:
     """Return a column type for short ASCII text that compares byte by byte: ids, states, MACs."""
+    return _exact(length, charset="ascii")
+
+
+def name(length: int = 255) -> TypeEngine[str]:
+    """Return a column type for what people and other systems name: any text, byte by byte.
+
+    MariaDB else takes the projects ``dev`` and ``DEV`` for one.
+    """
+    return _exact(length, charset="utf8mb4")
+
+
+def _exact(length: int, charset: str) -> TypeEngine[str]:
+    binary = mysql.VARCHAR(length, charset=charset, collation=f"{charset}_bin")
+    postgresql = sa.String(length, collation="C")
     return (
         sa.String(length)
-        .with_variant(sa.String(length, collation="C"), "postgresql")
-        .with_variant(mysql.VARCHAR(length, charset="ascii", collation="ascii_bin"), "mysql")
-        .with_variant(mysql.VARCHAR(length, charset="ascii", collation="ascii_bin"), "mariadb")
+        .with_variant(postgresql, "postgresql")
+        .with_variant(binary, "mysql", "mariadb")
     )
 
 

@@ -7,7 +7,7 @@ is the durable note that work is unfinished; ``epoch`` counts who worked on it.
 
 import sqlalchemy as sa
 
-from qplug.db import Address, Moment, identifier, long_text
+from qplug.db import Address, Moment, identifier, long_text, name
 
 metadata = sa.MetaData(
     naming_convention={
@@ -23,7 +23,7 @@ owners = sa.Table(
     metadata,
     # A row a project, and '' for nobody: written first by whoever adds a cidr, so that two
     # overlapping ones cannot be added at once.
-    sa.Column("owner", sa.String(255), primary_key=True),
+    sa.Column("owner", name(), primary_key=True),
     sa.Column("epoch", sa.Integer, nullable=False),
 )
 
@@ -31,20 +31,20 @@ networks = sa.Table(
     "qplug_networks",
     metadata,
     sa.Column("id", identifier(), primary_key=True),
-    sa.Column("label", sa.String(255), nullable=False),
-    sa.Column("project_id", sa.String(255)),
-    sa.Column("owner", sa.String(255), nullable=False),  # project_id, or '': unique needs a value
-    sa.Column("quantum_project", sa.String(255), nullable=False),
+    sa.Column("label", name(), nullable=False),
+    sa.Column("project_id", name()),
+    sa.Column("owner", name(), nullable=False),  # project_id, or '': unique needs a value
+    sa.Column("quantum_project", name(), nullable=False),
     sa.Column("priority", sa.Integer),
-    sa.Column("host", sa.String(255)),
-    sa.Column("zone", sa.String(255)),
+    sa.Column("host", name()),
+    sa.Column("zone", name()),
     sa.Column("rxtx_base", sa.Integer),
     sa.Column("adopted", sa.Boolean, nullable=False),
-    sa.Column("ipam", sa.String(64), nullable=False),
-    sa.Column("quantum", sa.String(64), nullable=False),
-    sa.Column("mac", sa.String(64), nullable=False),
-    sa.Column("l3", sa.String(64), nullable=False),
-    sa.Column("dhcp", sa.String(64), nullable=False),
+    sa.Column("ipam", identifier(64), nullable=False),
+    sa.Column("quantum", identifier(64), nullable=False),
+    sa.Column("mac", identifier(64), nullable=False),
+    sa.Column("l3", identifier(64), nullable=False),
+    sa.Column("dhcp", identifier(64), nullable=False),
     sa.Column("state", identifier(16), nullable=False),
     sa.Column("epoch", sa.Integer, nullable=False),
     sa.Column("created_at", Moment, nullable=False),
@@ -63,7 +63,7 @@ subnets = sa.Table(
         sa.ForeignKey("qplug_networks.id", onupdate="CASCADE", ondelete="CASCADE"),
         nullable=False,
     ),
-    sa.Column("owner", sa.String(255), nullable=False),  # the network's, for the index below
+    sa.Column("owner", name(), nullable=False),  # the network's, for the index below
     sa.Column("version", sa.SmallInteger, nullable=False),
     sa.Column("cidr", identifier(43), nullable=False),
     sa.Column("first", Address, nullable=False),
@@ -82,10 +82,10 @@ instances = sa.Table(
     "qplug_instances",
     metadata,
     sa.Column("id", identifier(), primary_key=True),
-    sa.Column("project_id", sa.String(255), nullable=False),
-    sa.Column("name", sa.String(255)),
-    sa.Column("zone", sa.String(255)),
-    sa.Column("host", sa.String(255)),
+    sa.Column("project_id", name(), nullable=False),
+    sa.Column("name", name()),
+    sa.Column("zone", name()),
+    sa.Column("host", name()),
     sa.Column("rxtx_factor", sa.Double, nullable=False),
     sa.Column("request", sa.Text, nullable=False),
     sa.Column("network_info", long_text()),
@@ -101,10 +101,10 @@ vifs = sa.Table(
     sa.Column("id", identifier(), primary_key=True),
     sa.Column("instance_id", identifier(), sa.ForeignKey("qplug_instances.id"), nullable=False),
     sa.Column("network_id", identifier(), sa.ForeignKey("qplug_networks.id"), nullable=False),
-    sa.Column("project_id", sa.String(255), nullable=False),
+    sa.Column("project_id", name(), nullable=False),
     sa.Column("position", sa.Integer, nullable=False),
     sa.Column("mac", identifier(17), unique=True),
-    sa.Column("port_id", sa.String(255)),
+    sa.Column("port_id", name()),
     sa.Column("state", identifier(16), nullable=False),
     sa.Index(None, "instance_id"),
     sa.Index(None, "network_id"),
@@ -127,9 +127,9 @@ local_networks = sa.Table(
     "qplug_local_networks",
     metadata,
     sa.Column("id", identifier(), primary_key=True),
-    sa.Column("project_id", sa.String(255), nullable=False),
-    sa.Column("label", sa.String(255), nullable=False),
-    sa.Column("zone", sa.String(255)),
+    sa.Column("project_id", name(), nullable=False),
+    sa.Column("label", name(), nullable=False),
+    sa.Column("zone", name()),
     sa.Index(None, "project_id"),
 )
 
@@ -141,8 +141,8 @@ local_ports = sa.Table(
     sa.Column("attachment", identifier(64), nullable=False),
     sa.Column("mac", identifier(17)),
     sa.Column("instance_id", identifier()),
-    sa.Column("host", sa.String(255)),
-    sa.Column("zone", sa.String(255)),
+    sa.Column("host", name()),
+    sa.Column("zone", name()),
     sa.Column("rxtx_factor", sa.Double),
     sa.Column("address_pairs", sa.Text, nullable=False),
     sa.UniqueConstraint("network_id", "attachment"),

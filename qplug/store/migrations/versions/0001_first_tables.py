@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 from alembic import op
 
-from qplug.db import Address, Moment, identifier, long_text
+from qplug.db import Address, Moment, identifier, long_text, name
 
 revision, down_revision = "0001", None
 
@@ -11,27 +11,27 @@ revision, down_revision = "0001", None
 def upgrade() -> None:
     op.create_table(
         "qplug_owners",
-        sa.Column("owner", sa.String(255), nullable=False),
+        sa.Column("owner", name(), nullable=False),
         sa.Column("epoch", sa.Integer, nullable=False),
         sa.PrimaryKeyConstraint("owner", name="pk_qplug_owners"),
     )
     op.create_table(
         "qplug_networks",
         sa.Column("id", identifier(), nullable=False),
-        sa.Column("label", sa.String(255), nullable=False),
-        sa.Column("project_id", sa.String(255)),
-        sa.Column("owner", sa.String(255), nullable=False),
-        sa.Column("quantum_project", sa.String(255), nullable=False),
+        sa.Column("label", name(), nullable=False),
+        sa.Column("project_id", name()),
+        sa.Column("owner", name(), nullable=False),
+        sa.Column("quantum_project", name(), nullable=False),
         sa.Column("priority", sa.Integer),
-        sa.Column("host", sa.String(255)),
-        sa.Column("zone", sa.String(255)),
+        sa.Column("host", name()),
+        sa.Column("zone", name()),
         sa.Column("rxtx_base", sa.Integer),
         sa.Column("adopted", sa.Boolean, nullable=False),
-        sa.Column("ipam", sa.String(64), nullable=False),
-        sa.Column("quantum", sa.String(64), nullable=False),
-        sa.Column("mac", sa.String(64), nullable=False),
-        sa.Column("l3", sa.String(64), nullable=False),
-        sa.Column("dhcp", sa.String(64), nullable=False),
+        sa.Column("ipam", identifier(64), nullable=False),
+        sa.Column("quantum", identifier(64), nullable=False),
+        sa.Column("mac", identifier(64), nullable=False),
+        sa.Column("l3", identifier(64), nullable=False),
+        sa.Column("dhcp", identifier(64), nullable=False),
         sa.Column("state", identifier(16), nullable=False),
         sa.Column("epoch", sa.Integer, nullable=False),
         sa.Column("created_at", Moment, nullable=False),
@@ -54,7 +54,7 @@ def upgrade() -> None:
             ),
             nullable=False,
         ),
-        sa.Column("owner", sa.String(255), nullable=False),
+        sa.Column("owner", name(), nullable=False),
         sa.Column("version", sa.SmallInteger, nullable=False),
         sa.Column("cidr", identifier(43), nullable=False),
         sa.Column("first", Address, nullable=False),
@@ -74,10 +74,10 @@ def upgrade() -> None:
     op.create_table(
         "qplug_instances",
         sa.Column("id", identifier(), nullable=False),
-        sa.Column("project_id", sa.String(255), nullable=False),
-        sa.Column("name", sa.String(255)),
-        sa.Column("zone", sa.String(255)),
-        sa.Column("host", sa.String(255)),
+        sa.Column("project_id", name(), nullable=False),
+        sa.Column("name", name()),
+        sa.Column("zone", name()),
+        sa.Column("host", name()),
         sa.Column("rxtx_factor", sa.Double, nullable=False),
         sa.Column("request", sa.Text, nullable=False),
         sa.Column("network_info", long_text()),
@@ -102,10 +102,10 @@ def upgrade() -> None:
             sa.ForeignKey("qplug_networks.id", name="fk_qplug_vifs_network_id"),
             nullable=False,
         ),
-        sa.Column("project_id", sa.String(255), nullable=False),
+        sa.Column("project_id", name(), nullable=False),
         sa.Column("position", sa.Integer, nullable=False),
         sa.Column("mac", identifier(17)),
-        sa.Column("port_id", sa.String(255)),
+        sa.Column("port_id", name()),
         sa.Column("state", identifier(16), nullable=False),
         sa.UniqueConstraint("mac", name="uq_qplug_vifs_mac"),
         sa.PrimaryKeyConstraint("id", name="pk_qplug_vifs"),
@@ -134,9 +134,9 @@ def upgrade() -> None:
     op.create_table(
         "qplug_local_networks",
         sa.Column("id", identifier(), nullable=False),
-        sa.Column("project_id", sa.String(255), nullable=False),
-        sa.Column("label", sa.String(255), nullable=False),
-        sa.Column("zone", sa.String(255)),
+        sa.Column("project_id", name(), nullable=False),
+        sa.Column("label", name(), nullable=False),
+        sa.Column("zone", name()),
         sa.PrimaryKeyConstraint("id", name="pk_qplug_local_networks"),
     )
     op.create_index("ix_qplug_local_networks_project_id", "qplug_local_networks", ["project_id"])
@@ -152,8 +152,8 @@ def upgrade() -> None:
         sa.Column("attachment", identifier(64), nullable=False),
         sa.Column("mac", identifier(17)),
         sa.Column("instance_id", identifier()),
-        sa.Column("host", sa.String(255)),
-        sa.Column("zone", sa.String(255)),
+        sa.Column("host", name()),
+        sa.Column("zone", name()),
         sa.Column("rxtx_factor", sa.Double),
         sa.Column("address_pairs", sa.Text, nullable=False),
         sa.UniqueConstraint(

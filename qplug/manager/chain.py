@@ -2,23 +2,30 @@
 
 import logging
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from uuid import uuid4
 
+from netaddr import IPAddress
 from oslo_config.cfg import ConfigOpts
 
 from qplug.contracts import DhcpDriver, IpamDriver, L3Driver, MacDriver, QuantumDriver
-from qplug.errors import DeadlineExceeded, DriverFailed, DriversChanged, QplugError
+from qplug.errors import (
+    DeadlineExceeded,
+    DriverFailed,
+    DriversChanged,
+    NotSupported,
+    QplugError,
+)
 from qplug.model import Call, Capability, DriverNames, Network
 from qplug.store import Store
 
 LOG = logging.getLogger(__name__)
 
 UNDO_TIME = 15.0
-"""Seconds that undoing or releasing may take beyond the deadline of the call it belongs to."""
+"""Seconds that each part of a clean-up has at least, even when its operation's time is over."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,7 +49,7 @@ class Chain:
         return Call(request_id=request_id, now=self.now(), deadline=time.monotonic() + timeout)
 
     def overtime(self, call: Call) -> Call:
-        """Return the same operation with time to clean up, even when its own has run out."""
+        """Return the same operation with time for a part of its clean-up, from now on."""
         deadline = max(call.deadline, time.monotonic() + UNDO_TIME)
         return Call(request_id=call.request_id, now=call.now, deadline=deadline)
 
@@ -64,6 +71,14 @@ class Chain:
             recorded, configured = getattr(network.drivers, kind), getattr(self.names, kind)
             if recorded != configured:
                 raise DriversChanged(network.label, kind, recorded, configured)
+
+    def refuse_choice(self, wanted: Sequence[IPAddress]) -> None:
+        """Refuse addresses asked for by name of a driver that may give others instead.
+
+        :raises NotSupported: the IPAM driver is such a one
+        """
+        if wanted and Capability.CHOSEN_ADDRESS not in self.ipam.capabilities:
+            raise NotSupported("choice of addresses", "ipam", self.names.ipam)
 
     def close(self) -> None:
         """Give everything back."""
@@ -96,11 +111,15 @@ class Undo:
     """
 
     def __init__(self) -> None:
-        self._steps: list[tuple[str, Callable[[], object]]] = []
+        self._steps: list[tuple[str, Callable[[], object], bool]] = []
 
-    def add(self, what: str, take_back: Callable[[], object]) -> None:
-        """Register how to take back what the next step may do."""
-        self._steps.append((what, take_back))
+    def add(self, what: str, take_back: Callable[[], object], *, if_clean: bool = False) -> None:
+        """Register how to take back what the next step may do.
+
+        :param what: said in the log when that fails
+        :param if_clean: only if all that came later was taken back, which may else still use it
+        """
+        self._steps.append((what, take_back, if_clean))
 
     def run(self) -> bool:
         """Take everything back, each part whatever happens to the others.
@@ -109,8 +128,9 @@ class Undo:
         """
         clean = True
         while self._steps:
-            what, take_back = self._steps.pop()
-            clean &= attempt(what, take_back)
+            what, take_back, if_clean = self._steps.pop()
+            if clean or not if_clean:
+                clean &= attempt(what, take_back)
         return clean
 
 

@@ -1,38 +1,32 @@
 """Fixed IPs of an instance: one more, or one less, through IPAM, port, DHCP and store."""
 
-import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from netaddr import IPAddress
 
 from qplug.contracts import AddressPairs
 from qplug.errors import (
-    DriverFailed,
     FixedIpAlreadyInUse,
     FixedIpNotFoundForAddress,
     FixedIpNotFoundForSpecificInstance,
     InvalidInput,
+    NotSupported,
     VifNotFound,
 )
+from qplug.manager.answers import one_more
 from qplug.manager.chain import Chain, Undo, step
 from qplug.manager.hosts import Hosts
 from qplug.manager.info import Info
+from qplug.manager.ip_filter import IpFilter, IpMatch
 from qplug.manager.ports import address_pairs
 from qplug.manager.requests import check_wanted
-from qplug.model import Allocation, Call, FixedIp, Network
+from qplug.manager.waiting import waited
+from qplug.model import Allocation, Call, Capability, FixedIp, Network
 from qplug.store import InstanceRecord, VifRecord
+from qplug.store.records import in_order
 
-MAX_PATTERN = 255
-"""Characters in a filter; enough for any address with wildcards."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class IpMatch:
-    """An instance found by one of its addresses."""
-
-    instance_uuid: str
-    ip: str
+__all__ = ["FixedIps", "IpMatch"]
 
 
 class FixedIps:
@@ -44,7 +38,7 @@ class FixedIps:
         self._info = info
         self._store = chain.store.instances
 
-    # --- adding and removing ---
+    # --- adding ---
 
     def add(
         self,
@@ -58,58 +52,55 @@ class FixedIps:
         """Give an instance one address more, on its vif of the network.
 
         :raises InstanceNotFound, VifNotFound: it has no such vif
+        :raises InstanceInTransition: another command works on it until the deadline
         :raises FixedIpInvalid, FixedIpAlreadyInUse, NoMoreFixedIps: IPAM cannot give it
+        :raises NotSupported: a port's address pairs cannot be changed, or addresses not be chosen
         Whatever fails, nothing is changed.
         """
+        asked = [] if wanted is None else [wanted]
         self._chain.refuse_other_drivers(network)
-        if wanted is not None:
-            check_wanted(network, [wanted])
-        known = self._store.begin_update(call, instance_id)
-        undo = Undo()
-        undo.add("the instance stays updating", lambda: self._end(call, known))
+        self._chain.refuse_choice(asked)
+        self._refuse_fixed_pairs()
+        check_wanted(network, asked)
+        known, undo = self._begin(call, instance_id)
         try:
             record = _vif_on(known, network, vif_id)
             if any(a.address == wanted for a in record.allocations):
                 raise FixedIpAlreadyInUse(str(wanted), "the instance has it already")
-            added = self._take(call, record, wanted, undo)
-            after = replace(record, allocations=(*record.allocations, added))
+            added = self._taken(call, record, wanted, undo)
+            after = _with(record, [*record.allocations, added])
             self._announce(call, record, after, undo)
+            info = self._info_with(call, known, after)
             gained = replace(record, allocations=(added,))
-            self._end(call, known, after, added=[gained])
+            self._store.end_update(call, known, added=[gained], network_info=info)
         except BaseException:
             undo.run()
             raise
         return added
 
-    def _take(
+    def _taken(
         self, call: Call, record: VifRecord, wanted: IPAddress | None, undo: Undo
     ) -> Allocation:
-        ipam, network, vif = self._chain.ipam, record.network, record.vif
-        undo.add("an added address stays", lambda: self._take_back(call, record))
-        with step(call, "ipam", "adding an address"):
-            given = ipam.add_address(call, network, vif, wanted=wanted)
-        subnet = next((s for s in network.subnets if s.id == given.subnet_id), None)
-        if (
-            subnet is None
-            or given.vif_id != vif.id
-            or given.address not in subnet.cidr
-            or given.address != (wanted or given.address)
-        ):
-            raise DriverFailed("ipam", "adding an address", f"it gave {given.address}")
-        return given
+        undo.add(
+            f"an address added to vif {record.vif.id} stays in IPAM until that is deallocated",
+            lambda: self._take_back(call, record),
+            if_clean=True,
+        )
+        doing = "adding an address"
+        with step(call, "ipam", doing):
+            answer = self._chain.ipam.add_address(call, record.network, record.vif, wanted=wanted)
+            return one_more(doing, record, answer, wanted)
 
     def _take_back(self, call: Call, record: VifRecord) -> None:
         """Remove what IPAM has for the vif and the store has not: an answer may have been lost."""
-        late = self._chain.overtime(call)
+        late, ipam = self._chain.overtime(call), self._chain.ipam
         known = {allocation.address for allocation in record.allocations}
-        given = self._chain.ipam.allocations(
-            late, network_id=record.network.id, vif_id=record.vif.id
-        )
+        given = ipam.allocations(late, network_id=record.network.id, vif_id=record.vif.id)
         for allocation in list(given):
             if allocation.address not in known:
-                self._chain.ipam.remove_address(
-                    late, record.network, record.vif, allocation.address
-                )
+                ipam.remove_address(late, record.network, record.vif, allocation.address)
+
+    # --- removing ---
 
     def remove(
         self, call: Call, instance_id: str, address: IPAddress, *, vif_id: str | None = None
@@ -117,36 +108,58 @@ class FixedIps:
         """Take an address from an instance; port and DHCP let go of it first.
 
         :raises FixedIpNotFoundForSpecificInstance: the instance does not have it
-        Whatever fails before IPAM took it back, nothing is changed.
+        :raises InstanceInTransition: another command works on it until the deadline
+        :raises NotSupported: a port's address pairs cannot be changed
+        Whatever fails, nothing is changed.
         """
-        known = self._store.begin_update(call, instance_id)
-        undo = Undo()
-        undo.add("the instance stays updating", lambda: self._end(call, known))
+        self._refuse_fixed_pairs()
+        known, undo = self._begin(call, instance_id)
         try:
             record, gone = _holder(known, address, vif_id)
             self._chain.refuse_other_drivers(record.network)
-            left = tuple(a for a in record.allocations if a is not gone)
-            after = replace(record, allocations=left)
+            after = _with(record, [a for a in record.allocations if a is not gone])
+            info = self._info_with(call, known, after)
             self._announce(call, record, after, undo)
-            with step(call, "ipam", "removing the address"):
-                self._chain.ipam.remove_address(
-                    call,
-                    record.network,
-                    record.vif,
-                    address,
-                    reuse_delay=float(self._chain.conf.ipam.reuse_delay),
-                )
-            self._end(call, known, after, removed=[gone])
+            self._give_back(call, record, address, undo)
+            self._store.end_update(call, known, removed=[gone], network_info=info)
         except BaseException:
             undo.run()
             raise
 
+    def _give_back(self, call: Call, record: VifRecord, address: IPAddress, undo: Undo) -> None:
+        late, ipam, network = self._chain.overtime, self._chain.ipam, record.network
+        if Capability.CHOSEN_ADDRESS in ipam.capabilities:
+            undo.add(
+                f"address {address} of vif {record.vif.id} may be lost to IPAM; remove it again",
+                lambda: ipam.add_address(late(call), network, record.vif, wanted=address),
+            )
+        delay = float(self._chain.conf.ipam.reuse_delay)
+        with step(call, "ipam", "removing the address"):
+            ipam.remove_address(call, network, record.vif, address, reuse_delay=delay)
+
+    # --- both ---
+
+    def _begin(self, call: Call, instance_id: str) -> tuple[InstanceRecord, Undo]:
+        known = waited(call, lambda: self._store.begin_update(call, instance_id))
+        undo = Undo()
+        undo.add(
+            f"instance {instance_id} stays as if it were being updated",
+            lambda: self._store.end_update(self._chain.overtime(call), known),
+        )
+        return known, undo
+
     def _announce(self, call: Call, before: VifRecord, after: VifRecord, undo: Undo) -> None:
         """Tell port and DHCP what the vif has from now on."""
-        late = self._chain.overtime
-        undo.add("a port keeps other pairs", lambda: self._set_pairs(late(call), before))
+        late, vif = self._chain.overtime, before.vif.id
+        undo.add(
+            f"the port of vif {vif} keeps other address pairs",
+            lambda: self._set_pairs(late(call), before),
+        )
         self._set_pairs(call, after)
-        undo.add("DHCP keeps other addresses", lambda: self._hosts.change(late(call), before))
+        undo.add(
+            f"DHCP answers vif {vif} with other addresses",
+            lambda: self._hosts.change(late(call), before),
+        )
         self._hosts.change(call, after)
 
     def _set_pairs(self, call: Call, record: VifRecord) -> None:
@@ -159,27 +172,18 @@ class FixedIps:
                 call, network.quantum_project, network.id, record.port_id, pairs
             )
 
-    def _end(
-        self,
-        call: Call,
-        known: InstanceRecord,
-        after: VifRecord | None = None,
-        *,
-        added: Sequence[VifRecord] = (),
-        removed: Sequence[Allocation] = (),
-    ) -> None:
-        info = None
-        if after is not None:
-            vifs = [after if r.vif.id == after.vif.id else r for r in known.vifs]
-            info = self._info.build(call, known.instance, vifs).json()
-        self._store.end_update(
-            self._chain.overtime(call),
-            known.instance.id,
-            known.epoch,
-            added=added,
-            removed=removed,
-            network_info=info,
-        )
+    def _refuse_fixed_pairs(self) -> None:
+        """Refuse what would leave a port with the pairs of other addresses than its vif has."""
+        quantum = self._chain.quantum
+        takes_pairs = Capability.ADDRESS_PAIRS in quantum.capabilities
+        if not self._chain.conf.quantum.port_security or not takes_pairs:
+            return
+        if not isinstance(quantum, AddressPairs):
+            raise NotSupported("change of address pairs", "quantum", self._chain.names.quantum)
+
+    def _info_with(self, call: Call, known: InstanceRecord, after: VifRecord) -> str:
+        vifs = [after if record.vif == after.vif else record for record in known.vifs]
+        return self._info.build(call, known.instance, vifs).json()
 
     # --- finding ---
 
@@ -202,19 +206,23 @@ class FixedIps:
         fixed_ip: IPAddress | None = None,
         sees: str | None = None,
     ) -> Iterator[IpMatch]:
-        """Yield the instances that have an address every given filter matches, one an address.
+        """Return the instances that have an address every given filter matches, one an address.
 
         :param ip: regular expression from the start of an IPv4 address
         :param ip6: regular expression from the start of an IPv6 address
         :param fixed_ip: exactly this address
         """
-        patterns = {4: _pattern(ip), 6: _pattern(ip6)}
-        by_pattern = ip is not None or ip6 is not None
-        for found in self._chain.store.search.fixed_ips(call, project_id=sees, address=fixed_ip):
-            pattern = patterns[found.address.version]
-            text = str(found.address)
-            if not by_pattern or (pattern is not None and pattern.match(text)):
-                yield IpMatch(instance_uuid=found.instance_id, ip=text)
+        wanted = IpFilter(ip, ip6)
+        found = self._chain.store.search.fixed_ips(call, project_id=sees, address=fixed_ip)
+        return (
+            IpMatch(instance_uuid=one.instance_id, ip=str(one.address))
+            for one in found
+            if wanted.matches(one.address)
+        )
+
+
+def _with(record: VifRecord, allocations: Sequence[Allocation]) -> VifRecord:
+    return replace(record, allocations=in_order(record.network, allocations))
 
 
 def _vif_on(known: InstanceRecord, network: Network, vif_id: str | None) -> VifRecord:
@@ -239,14 +247,3 @@ def _holder(
         vifs = ", ".join(record.vif.id for record, _ in holders)
         raise InvalidInput("address", str(address), f"told apart by a vif, one of {vifs}")
     return holders[0]
-
-
-def _pattern(text: str | None) -> re.Pattern[str] | None:
-    if text is None:
-        return None
-    if len(text) > MAX_PATTERN:
-        raise InvalidInput("filter", text[:80], f"at most {MAX_PATTERN} characters long")
-    try:
-        return re.compile(text)
-    except re.error as error:
-        raise InvalidInput("filter", text, f"a regular expression ({error})") from error

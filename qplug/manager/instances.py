@@ -1,36 +1,24 @@
 """Instances: all vifs of a request, or none; and taking them back, whatever is broken."""
 
-import time
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import replace
-from typing import TypeVar
-
-from netaddr import IPAddress
+from collections.abc import Sequence
 
 from qplug.errors import (
     AmbiguousLabel,
-    DriverFailed,
     InstanceConflict,
     InstanceInTransition,
     InstanceNotFound,
-    MacInUse,
     NetworkNotFound,
-    VirtualInterfaceMacAddressException,
 )
-from qplug.manager.chain import Chain, Undo, attempt, step
+from qplug.manager.building import Building
+from qplug.manager.chain import Chain
 from qplug.manager.hosts import Hosts
 from qplug.manager.info import Info
-from qplug.manager.ports import port_request
 from qplug.manager.release import Release
 from qplug.manager.requests import check_wanted, fingerprint
-from qplug.model import Allocation, Call, Capability, Instance, Network, NetworkRequest, Vif
+from qplug.manager.waiting import waited
+from qplug.model import Call, Instance, Network, NetworkRequest
 from qplug.network_info import NetworkInfo
-from qplug.store import NO_MAC, InstanceRecord, VifRecord
-
-T = TypeVar("T")
-
-POLL = 0.05
-"""Seconds between two looks at an instance that another command works on."""
+from qplug.store import InstanceRecord
 
 
 class Instances:
@@ -38,9 +26,9 @@ class Instances:
 
     def __init__(self, chain: Chain, hosts: Hosts, release: Release, info: Info) -> None:
         self._chain = chain
-        self._hosts = hosts
         self._release = release
         self._info = info
+        self._building = Building(chain, hosts, release, info)
         self._store = chain.store.instances
 
     # --- allocating ---
@@ -59,123 +47,30 @@ class Instances:
         :raises NoMoreFixedIps: a subnet is full
         :raises VirtualInterfaceMacAddressException: no unused MAC address was found
         """
-        usable = self._chain.store.networks.usable(
-            call, instance.project_id, sorted({request.network_id for request in requests})
-        )
-        chosen = by_priority(usable)
-        if requests:
-            chosen = [_named(usable, request, instance.project_id) for request in requests]
-        for network in chosen:
-            self._chain.refuse_other_drivers(network)
+        chosen = self._chosen(call, instance.project_id, requests)
         wanted = [request.addresses for request in requests] or [()] * len(chosen)
         request = fingerprint(instance, chosen if requests else (), wanted)
         while True:
-            planned = self._begin(call, instance, chosen, request)
+            planned = self._building.begin(call, instance, chosen, request)
             if planned is not None:
-                return self._build(call, instance, planned, wanted)
-            known = self._waited(call, instance.id, lambda: self._settled(call, instance.id))
+                return self._building.finish(call, instance, planned, wanted)
+            known = waited(call, lambda: self._settled(call, instance.id))
             if known is not None:
                 return self._repeated(call, known, request)
 
-    def _begin(
-        self, call: Call, instance: Instance, chosen: Sequence[Network], request: str
-    ) -> Sequence[VifRecord] | None:
-        """Record the vifs to be; ``None`` if the instance is recorded already."""
-        attempts = int(self._chain.conf.mac.unique_attempts)
-        for _ in range(attempts):
-            vifs = [self._new_vif(call, instance, network) for network in chosen]
-            try:
-                if not self._store.begin(call, instance, request, vifs):
-                    return None
-            except MacInUse:
-                continue
-            pairs = zip(vifs, chosen, strict=True)
-            return [VifRecord(vif=vif, network=network) for vif, network in pairs]
-        raise VirtualInterfaceMacAddressException(attempts)
-
-    def _new_vif(self, call: Call, instance: Instance, network: Network) -> Vif:
-        vif = Vif(
-            id=self._chain.new_id(),
-            network_id=network.id,
-            instance_id=instance.id,
-            project_id=instance.project_id,
-            mac=NO_MAC,
-        )
-        # A driver that keeps records is asked once this vif is on record too.
-        if Capability.STATELESS in self._chain.mac.capabilities:
-            return self._with_mac(call, vif)
-        return vif
-
-    def _with_mac(self, call: Call, vif: Vif) -> Vif:
-        with step(call, "mac", "choosing a MAC address"):
-            mac = self._chain.mac.allocate(
-                call, vif_id=vif.id, instance_id=vif.instance_id, project_id=vif.project_id
-            )
-        if not int(mac) or int(mac) >> 40 & 1:
-            raise DriverFailed("mac", "choosing a MAC address", f"{mac} is no address of a host")
-        return replace(vif, mac=mac)
-
-    def _build(
-        self,
-        call: Call,
-        instance: Instance,
-        planned: Sequence[VifRecord],
-        wanted: Sequence[Sequence[IPAddress]],
-    ) -> NetworkInfo:
-        undo = Undo()
-        try:
-            built = [
-                self._build_vif(call, instance, record, addresses, undo)
-                for record, addresses in zip(planned, wanted, strict=True)
-            ]
-            info = self._info.build(call, instance, built)
-            self._store.finish(call, instance.id, built, info.json())
-        except BaseException:
-            self._undo(call, instance.id, planned, undo)
-            raise
-        return info
-
-    def _build_vif(
-        self,
-        call: Call,
-        instance: Instance,
-        record: VifRecord,
-        wanted: Sequence[IPAddress],
-        undo: Undo,
-    ) -> VifRecord:
-        late, release = self._chain.overtime, self._release
-        if not int(record.vif.mac):
-            undo.add("a MAC address stays", lambda: release.mac(late(call), record))
-            record = replace(record, vif=self._with_mac(call, record.vif))
-            self._store.set_mac(call, record.vif)
-        undo.add("addresses stay", lambda: release.addresses(late(call), record))
-        record = replace(record, allocations=self._addresses(call, record, wanted))
-        undo.add("a port stays", lambda: release.port(late(call), record))
-        request = port_request(self._chain, instance, record)
-        network = record.network
-        with step(call, "quantum", "attaching the port"):
-            port_id = self._chain.quantum.attach_port(
-                call, network.quantum_project, network.id, request
-            )
-        record = replace(record, port_id=port_id)
-        self._hosts.serve(call, record, undo)
-        return record
-
-    def _addresses(
-        self, call: Call, record: VifRecord, wanted: Sequence[IPAddress]
-    ) -> tuple[Allocation, ...]:
-        with step(call, "ipam", "allocating addresses"):
-            given = self._chain.ipam.allocate(call, record.network, record.vif, wanted)
-        return trusted(record, given, wanted)
-
-    def _undo(self, call: Call, instance_id: str, planned: Sequence[VifRecord], undo: Undo) -> None:
-        clean = undo.run()
-        late = self._chain.overtime(call)
-        if clean:
-            ids = [record.vif.id for record in planned]
-            attempt("a failed instance stays", lambda: self._store.forget(late, instance_id, ids))
+    def _chosen(
+        self, call: Call, project_id: str, requests: Sequence[NetworkRequest]
+    ) -> Sequence[Network]:
+        names = sorted({request.network_id for request in requests})
+        usable = self._chain.store.networks.usable(call, project_id, names)
+        if requests:
+            chosen: Sequence[Network] = [_named(usable, one, project_id) for one in requests]
         else:
-            attempt("a failed instance stays", lambda: self._store.abandon(late, instance_id))
+            chosen = by_priority(usable)
+        for network in chosen:
+            self._chain.refuse_other_drivers(network)
+        self._chain.refuse_choice([a for request in requests for a in request.addresses])
+        return chosen
 
     def _settled(self, call: Call, instance_id: str) -> InstanceRecord | None:
         """Return what is recorded once nobody works on it; ``None`` when it is gone by then."""
@@ -188,16 +83,6 @@ class Instances:
         if known.request != request:
             raise InstanceConflict(known.instance.id)
         return self._info.build(call, known.instance, known.vifs)
-
-    def _waited(self, call: Call, instance_id: str, look: Callable[[], T]) -> T:
-        """Look again while another command works on the instance, until the deadline."""
-        while True:
-            try:
-                return look()
-            except InstanceInTransition:
-                if call.remaining() <= POLL:
-                    raise
-                time.sleep(POLL)
 
     # --- reading ---
 
@@ -216,7 +101,7 @@ class Instances:
         info = self._info.build(call, record.instance, record.vifs)
         text = info.json()
         if text != record.network_info:
-            self._store.cache_info(call, record.instance.id, text)
+            self._store.cache_info(call, record, text)
         return info
 
     # --- deallocating ---
@@ -230,15 +115,13 @@ class Instances:
         :returns: the ids of the vifs of which something is left
         :raises InstanceInTransition: another command works on it until the deadline
         """
-        record = self._waited(
-            call, instance_id, lambda: self._store.begin_delete(call, instance_id)
-        )
-        if record is None:
+        known = waited(call, lambda: self._store.begin_delete(call, instance_id))
+        if known is None:
             return ()
-        late = self._chain.overtime
-        released = [r.vif.id for r in record.vifs if self._release.vif(late(call), r)]
-        self._store.forget(late(call), instance_id, released)
-        return [r.vif.id for r in record.vifs if r.vif.id not in released]
+        tried = [self._release.vif(call, record) for record in known.vifs]
+        left = [record for record in tried if record is not None]
+        self._store.forget(self._chain.overtime(call), known, left)
+        return [record.vif.id for record in left]
 
 
 def by_priority(networks: Sequence[Network]) -> Sequence[Network]:
@@ -257,22 +140,3 @@ def _named(usable: Sequence[Network], request: NetworkRequest, project_id: str) 
         raise AmbiguousLabel(name, [network.id for network in found])
     check_wanted(found[0], request.addresses)
     return found[0]
-
-
-def trusted(
-    record: VifRecord, given: Iterable[Allocation], wanted: Sequence[IPAddress]
-) -> tuple[Allocation, ...]:
-    """Return what an IPAM driver gave, once it is what its contract promises.
-
-    :raises DriverFailed: it is not
-    """
-    answer = tuple(given)
-    by_subnet = {allocation.subnet_id: allocation for allocation in answer}
-    for subnet in record.network.subnets:
-        got = by_subnet.get(subnet.id)
-        if got is None or got.address not in subnet.cidr or got.vif_id != record.vif.id:
-            raise DriverFailed("ipam", "allocating addresses", f"it gave none of {subnet.cidr}")
-    missed = [a for a in wanted if a not in {allocation.address for allocation in answer}]
-    if missed or len(answer) != len(record.network.subnets):
-        raise DriverFailed("ipam", "allocating addresses", f"it gave others than {missed}")
-    return answer

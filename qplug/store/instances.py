@@ -1,25 +1,26 @@
 """Records of instances, their vifs and addresses, and the states between two commands."""
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
-from uuid import uuid4
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 from sqlalchemy.exc import IntegrityError
 
 from qplug.db import Database
-from qplug.errors import (
-    FixedIpAlreadyInUse,
-    InstanceInTransition,
-    InstanceNotFound,
-    MacInUse,
-    NetworkNotFound,
-)
+from qplug.errors import FixedIpAlreadyInUse, InstanceInTransition, InstanceNotFound, MacInUse
 from qplug.model import Allocation, Call, Instance, Vif
 from qplug.store.records import InstanceRecord, VifRecord, read_instance
 from qplug.store.rows import instance_row
-from qplug.store.tables import allocations, instances, networks, vifs
+from qplug.store.tables import instances, vifs
+from qplug.store.vif_rows import (
+    delete_allocation,
+    delete_released,
+    finish_vifs,
+    hide_vifs,
+    insert_allocations,
+    insert_vifs,
+)
 
 FIRST_EPOCH = 1
 
@@ -34,33 +35,30 @@ class InstanceStore:
         """Return the record of an instance in any state; ``None`` if there is none."""
         return self._database.read(call, lambda tx: read_instance(tx, instance_id))
 
+    def owner(self, call: Call, instance_id: str) -> str | None:
+        """Return the project of an instance in any state; ``None`` if there is none."""
+        query = sa.select(instances.c.project_id).where(instances.c.id == instance_id)
+        return self._database.read(call, lambda tx: tx.execute(query).scalar())
+
     # --- allocating ---
 
     def begin(self, call: Call, instance: Instance, request: str, planned: Sequence[Vif]) -> bool:
         """Write an instance and its vifs as ``building``.
 
-        :returns: whether that was done; not when the instance is recorded already
+        :returns: whether that was done; not when the instance was recorded already
         :raises NetworkNotFound: one of the networks is no longer active
         :raises MacInUse: one of the MAC addresses is taken
         """
 
         def work(tx: Connection) -> None:
             tx.execute(instances.insert(), instance_row(instance) | _building(call, request))
-            if planned:
-                _insert_vifs(tx, planned)
+            insert_vifs(tx, planned)
 
         try:
             self._database.write(call, work)
         except IntegrityError:
-            if self.owner(call, instance.id) is None:
-                raise
             return False
         return True
-
-    def owner(self, call: Call, instance_id: str) -> str | None:
-        """Return the project of an instance in any state; ``None`` if there is none."""
-        query = sa.select(instances.c.project_id).where(instances.c.id == instance_id)
-        return self._database.read(call, lambda tx: tx.execute(query).scalar())
 
     def set_mac(self, call: Call, vif: Vif) -> None:
         """Record the MAC address of a vif that is being built.
@@ -83,16 +81,34 @@ class InstanceStore:
         """
 
         def work(tx: Connection) -> None:
-            _insert_allocations(tx, built)
-            _update_ports(tx, built)
+            insert_allocations(tx, built)
+            finish_vifs(tx, built)
             _leave(tx, instance_id, FIRST_EPOCH, network_info=network_info)
 
         self._changing_addresses(call, work, built)
 
+    def abandon(self, call: Call, instance_id: str, planned: Sequence[Vif], *, clean: bool) -> None:
+        """Give up an instance that could not be built: forget it, or hide what is left of it.
+
+        :param clean: whether nothing is left; else it waits, ``deleting``, to be deallocated
+        """
+
+        def work(tx: Connection) -> None:
+            # It may be active: a commit whose answer was lost counts as failed.
+            ours = _enter(instance_id, ["building", "active"], "deleting")
+            if not tx.execute(ours.where(instances.c.epoch == FIRST_EPOCH)).rowcount:
+                return
+            hide_vifs(tx, instance_id)
+            if clean:
+                ids = [vif.id for vif in planned]
+                delete_released(tx, instance_id, gone=ids, freed=ids)
+
+        self._database.write(call, work)
+
     # --- changing ---
 
     def begin_update(self, call: Call, instance_id: str) -> InstanceRecord:
-        """Mark an active instance as ``updating`` and return its record as it was.
+        """Mark an active instance as ``updating`` and return its record.
 
         :raises InstanceNotFound: there is none, or it is being deallocated
         :raises InstanceInTransition: another process works on it
@@ -112,8 +128,7 @@ class InstanceStore:
     def end_update(
         self,
         call: Call,
-        instance_id: str,
-        epoch: int,
+        known: InstanceRecord,
         *,
         added: Sequence[VifRecord] = (),
         removed: Sequence[Allocation] = (),
@@ -121,26 +136,27 @@ class InstanceStore:
     ) -> None:
         """Make the instance active again, with addresses added and removed.
 
-        :param epoch: the one of the record that :meth:`begin_update` returned
-
+        :param known: the record that :meth:`begin_update` returned
+        :param network_info: ``None`` keeps what is cached
         :raises FixedIpAlreadyInUse: the store knows another vif that has an added address
         :raises InstanceInTransition: another process works on it meanwhile
         """
+        info = {} if network_info is None else {"network_info": network_info}
 
         def work(tx: Connection) -> None:
             for gone in removed:
-                tx.execute(allocations.delete().where(_is(gone)))
-            _insert_allocations(tx, added)
-            info = {} if network_info is None else {"network_info": network_info}
-            _leave(tx, instance_id, epoch, **info)
+                delete_allocation(tx, gone)
+            insert_allocations(tx, added)
+            _leave(tx, known.instance.id, known.epoch, **info)
 
         self._changing_addresses(call, work, added)
 
-    def cache_info(self, call: Call, instance_id: str, network_info: str) -> None:
-        """Keep the network info of an active instance."""
+    def cache_info(self, call: Call, known: InstanceRecord, network_info: str) -> None:
+        """Keep the network info of an active instance, unless it changed since it was read."""
+        unchanged = sa.and_(instances.c.id == known.instance.id, instances.c.epoch == known.epoch)
         change = (
             instances.update()
-            .where(instances.c.id == instance_id, instances.c.state == "active")
+            .where(unchanged, instances.c.state == "active")
             .values(network_info=network_info)
         )
         self._database.write(call, lambda tx: tx.execute(change))
@@ -156,8 +172,7 @@ class InstanceStore:
         def work(tx: Connection) -> InstanceRecord | None:
             entered = tx.execute(_enter(instance_id, ["active", "deleting"], "deleting")).rowcount
             if entered:
-                mine = vifs.c.instance_id == instance_id
-                tx.execute(vifs.update().where(mine).values(state="deleting"))
+                hide_vifs(tx, instance_id)
             record = read_instance(tx, instance_id)
             if record is not None and not entered:
                 raise InstanceInTransition(instance_id, record.state)
@@ -165,28 +180,19 @@ class InstanceStore:
 
         return self._database.write(call, work)
 
-    def abandon(self, call: Call, instance_id: str) -> None:
-        """Mark an instance that was being built as ``deleting``, when undoing it left something."""
+    def forget(self, call: Call, known: InstanceRecord, left: Sequence[VifRecord]) -> None:
+        """Remove what was released of an instance, and the instance with its last vif.
 
-        def work(tx: Connection) -> None:
-            tx.execute(_enter(instance_id, ["building", "deleting"], "deleting"))
-            mine = vifs.c.instance_id == instance_id
-            tx.execute(vifs.update().where(mine).values(state="deleting"))
-
-        self._database.write(call, work)
-
-    def forget(self, call: Call, instance_id: str, vif_ids: Collection[str]) -> None:
-        """Remove released vifs with their addresses, and the instance with its last vif."""
-
-        def work(tx: Connection) -> None:
-            ids = sorted(vif_ids)
-            if ids:
-                tx.execute(allocations.delete().where(allocations.c.vif_id.in_(ids)))
-                tx.execute(vifs.delete().where(vifs.c.id.in_(ids)))
-            left = sa.exists().where(vifs.c.instance_id == instance_id)
-            tx.execute(instances.delete().where(instances.c.id == instance_id, ~left))
-
-        self._database.write(call, work)
+        :param known: the record that :meth:`begin_delete` returned
+        :param left: its vifs of which something is left, with the addresses that are
+        """
+        kept = {record.vif.id for record in left}
+        held = {record.vif.id for record in left if record.allocations}
+        ids = {record.vif.id for record in known.vifs}
+        self._database.write(
+            call,
+            lambda tx: delete_released(tx, known.instance.id, gone=ids - kept, freed=ids - held),
+        )
 
     def _changing_addresses(
         self, call: Call, work: Callable[[Connection], None], added: Sequence[VifRecord]
@@ -200,63 +206,6 @@ class InstanceStore:
 
 def _building(call: Call, request: str) -> dict[str, Any]:
     return {"request": request, "state": "building", "epoch": FIRST_EPOCH, "created_at": call.now}
-
-
-def _insert_vifs(tx: Connection, planned: Sequence[Vif]) -> None:
-    """Insert vifs on networks that are active, and lock those against being deleted meanwhile."""
-    wanted = sa.union_all(*(sa.select(*_vif_columns(*each)) for each in enumerate(planned)))
-    new = wanted.subquery("new")
-    on_active = (
-        sa.select(new)
-        .join_from(new, networks, networks.c.id == new.c.network_id)
-        .where(networks.c.state == "active")
-        .with_for_update(read=True, of=networks)
-    )
-    try:
-        made = tx.execute(vifs.insert().from_select(list(new.c.keys()), on_active))
-    except IntegrityError as error:
-        raise MacInUse(", ".join(str(vif.mac) for vif in planned)) from error
-    if made.rowcount != len(planned):
-        raise NetworkNotFound(", ".join(vif.network_id for vif in planned))
-
-
-def _vif_columns(position: int, vif: Vif) -> list[sa.Label[Any]]:
-    row = {
-        "id": vif.id,
-        "instance_id": vif.instance_id,
-        "network_id": vif.network_id,
-        "project_id": vif.project_id,
-        "position": position,
-        "mac": str(vif.mac) if int(vif.mac) else None,
-        "state": "building",
-    }
-    return [sa.literal(value, vifs.c[name].type).label(name) for name, value in row.items()]
-
-
-def _insert_allocations(tx: Connection, given: Sequence[VifRecord]) -> None:
-    rows = [
-        {
-            "id": str(uuid4()),
-            "vif_id": record.vif.id,
-            "network_id": record.network.id,
-            "subnet_id": allocation.subnet_id,
-            "address": allocation.address,
-        }
-        for record in given
-        for allocation in record.allocations
-    ]
-    if rows:
-        tx.execute(allocations.insert(), rows)
-
-
-def _update_ports(tx: Connection, built: Sequence[VifRecord]) -> None:
-    if built:
-        tx.execute(
-            vifs.update()
-            .where(vifs.c.id == sa.bindparam("key"))
-            .values(port_id=sa.bindparam("port"), state="active"),
-            [{"key": record.vif.id, "port": record.port_id} for record in built],
-        )
 
 
 def _enter(instance_id: str, states: Sequence[str], state: str) -> sa.Update:
@@ -275,10 +224,3 @@ def _leave(tx: Connection, instance_id: str, epoch: int, **columns: Any) -> None
     )
     if not left.rowcount:
         raise InstanceInTransition(instance_id, "taken over by another command")
-
-
-def _is(allocation: Allocation) -> sa.ColumnElement[bool]:
-    return sa.and_(
-        allocations.c.vif_id == allocation.vif_id,
-        allocations.c.address == allocation.address,
-    )

@@ -66,6 +66,7 @@ def read_vifs(tx: Connection, *where: sa.ColumnElement[bool]) -> Sequence[VifRec
             allocations=in_order(network_by_id[row.network_id], given.get(row.id, [])),
         )
         for row in found
+        if row.network_id in network_by_id  # else it was deleted between two statements
     ]
 
 

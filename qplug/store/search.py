@@ -8,7 +8,7 @@ from netaddr import EUI, IPAddress
 
 from qplug.db import Database
 from qplug.errors import FixedIpNotFound
-from qplug.model import Call, FixedIp, Instance
+from qplug.model import Call, FixedIp, Instance, mac_address
 from qplug.store.records import VifRecord, read_vifs
 from qplug.store.rows import fixed_ip_of, instance_of, select_fixed_ips
 from qplug.store.tables import allocations, instances, vifs
@@ -17,14 +17,14 @@ PAGE = 1000
 
 
 class Search:
-    """Reads of what is active; work in progress is not shown."""
+    """Reads of what is active, be it updated just now; what is built or deleted is not shown."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     def instances(self, call: Call, *, project_id: str | None = None) -> Iterator[Instance]:
         """Yield the instances of a project, or all, by id."""
-        where = [instances.c.state == "active"]
+        where: list[sa.ColumnElement[bool]] = [instances.c.state.in_(["active", "updating"])]
         if project_id is not None:
             where.append(instances.c.project_id == project_id)
         after = ""
@@ -76,11 +76,9 @@ class Search:
             raise FixedIpNotFound(fixed_ip_id)
         return fixed_ip_of(rows[0])
 
-    def vifs(
-        self, call: Call, *, instance_id: str | None = None, mac: EUI | None = None
-    ) -> Sequence[VifRecord]:
-        """Return the vifs of an instance, or the one with that MAC address."""
-        mine = vifs.c.instance_id == instance_id if instance_id else vifs.c.mac == str(mac)
+    def vifs(self, call: Call, *, mac: EUI) -> Sequence[VifRecord]:
+        """Return the one vif with that MAC address, in whatever dialect, or none."""
+        mine = vifs.c.mac == str(mac_address(mac))
         return self._database.read(call, lambda tx: read_vifs(tx, vifs.c.state == "active", mine))
 
     def vifs_of_network(self, call: Call, network_id: str) -> Sequence[VifRecord]:

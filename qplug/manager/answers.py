@@ -1,0 +1,76 @@
+"""What drivers answered, taken only as far as their contracts allow it.
+
+Call these inside the step of the driver, so that its surprises get a name there.
+"""
+
+from collections.abc import Iterable, Sequence
+
+from netaddr import EUI, IPAddress
+
+from qplug.errors import DriverFailed
+from qplug.model import Allocation, mac_address
+from qplug.store import NO_MAC, VifRecord
+
+MULTICAST = 1 << 40
+"""The bit of a MAC address that makes it a group's."""
+
+
+def host_mac(doing: str, answer: EUI) -> EUI:
+    """Return a MAC address in our dialect, by which the store compares.
+
+    :raises DriverFailed: no host can have it
+    """
+    mac = mac_address(answer)
+    if mac == NO_MAC or int(mac) & MULTICAST:
+        raise DriverFailed("mac", doing, f"it gave {mac}, which no host can have")
+    return mac
+
+
+def one_each(
+    doing: str, record: VifRecord, answer: Iterable[Allocation], wanted: Sequence[IPAddress]
+) -> tuple[Allocation, ...]:
+    """Return one address of each subnet of the vif's network, in order.
+
+    :raises DriverFailed: there are others, or a wanted one is missing
+    """
+    given = list(answer)
+    by_subnet = {allocation.subnet_id: allocation for allocation in given}
+    subnets = record.network.subnets
+    if len(given) != len(subnets) or by_subnet.keys() != {subnet.id for subnet in subnets}:
+        cidrs = ", ".join(str(subnet.cidr) for subnet in subnets)
+        raise DriverFailed("ipam", doing, f"it gave {_shown(given)}, not one each of {cidrs}")
+    in_order = [_fitting(doing, record, by_subnet[subnet.id]) for subnet in subnets]
+    if missing := set(wanted) - {allocation.address for allocation in given}:
+        raise _missing(doing, given, missing)
+    return tuple(in_order)
+
+
+def one_more(
+    doing: str, record: VifRecord, answer: Allocation, wanted: IPAddress | None
+) -> Allocation:
+    """Return an address of some subnet of the vif's network.
+
+    :raises DriverFailed: it is of none, or not the wanted one
+    """
+    given = _fitting(doing, record, answer)
+    if wanted not in (None, given.address):
+        raise _missing(doing, [given], {wanted})
+    return given
+
+
+def _fitting(doing: str, record: VifRecord, given: Allocation) -> Allocation:
+    subnet = next((s for s in record.network.subnets if s.id == given.subnet_id), None)
+    if subnet is None or given.address not in subnet.cidr:
+        raise DriverFailed("ipam", doing, f"{given.address} is not of the subnet it named")
+    if given.vif_id != record.vif.id:
+        raise DriverFailed("ipam", doing, f"{given.address} is given to vif {given.vif_id}")
+    return given
+
+
+def _missing(doing: str, given: Sequence[Allocation], missing: Iterable[object]) -> DriverFailed:
+    wanted = ", ".join(map(str, missing))
+    return DriverFailed("ipam", doing, f"it gave {_shown(given)}, though asked for {wanted}")
+
+
+def _shown(given: Sequence[Allocation]) -> str:
+    return ", ".join(str(allocation.address) for allocation in given) or "nothing"

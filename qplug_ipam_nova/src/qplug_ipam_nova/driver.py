@@ -3,7 +3,6 @@
 import logging
 from collections.abc import Iterator, Sequence
 from datetime import timedelta
-from itertools import chain
 
 from netaddr import IPAddress
 from oslo_config import cfg
@@ -14,7 +13,7 @@ from qplug.model import Allocation, Call, Capability, Network, SubnetUsage, Vif
 from qplug_ipam_nova import subnets
 from qplug_ipam_nova.choice import Choice
 from qplug_ipam_nova.giving import give, stand_in_line
-from qplug_ipam_nova.listing import of_vif, pages
+from qplug_ipam_nova.listing import of_all, of_network, of_vif
 from qplug_ipam_nova.migrations import MIGRATIONS
 from qplug_ipam_nova.options import GROUP, OPTS
 from qplug_ipam_nova.races import settle
@@ -81,8 +80,10 @@ class NovaIpam(IpamDriver, AddressUsage):
         """Yield what is allocated; others may change it between two pages of 1000."""
         if vif_id is not None:
             yield from self._database.read(call, lambda tx: of_vif(tx, vif_id, network_id))
+        elif network_id is not None:
+            yield from of_network(self._database, call, network_id)
         else:
-            yield from chain.from_iterable(pages(self._database, call, network_id))
+            yield from of_all(self._database, call)
 
     def lease_ended(self, call: Call, network_id: str, address: IPAddress) -> None:
         """End the address's rest."""

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from itertools import groupby
 from typing import Any
 
@@ -10,8 +11,11 @@ import sqlalchemy as sa
 from netaddr import IPAddress
 from sqlalchemy.engine import Connection
 
+from qplug.db import Address
 from qplug_ipam_nova.tables import addresses, free, subnets
 from qplug_ipam_nova.wishes import Wish
+
+Parameter = sa.BindParameter[Any]
 
 
 @dataclass(frozen=True)
@@ -53,6 +57,18 @@ class Outlook:
     """By slot."""
 
 
+some = free.alias("some")
+known = addresses.alias("known")
+held = addresses.alias("held")
+resting = addresses.alias("resting")
+
+held_by_vif = sa.and_(
+    held.c.vif_id == sa.bindparam("vif"),
+    held.c.network_id == sa.bindparam("network"),
+    held.c.subnet_id == subnets.c.id,
+)
+
+
 def look(
     connection: Connection, network_id: str, vif_id: str, wishes: Sequence[Wish]
 ) -> Sequence[Outlook]:
@@ -62,56 +78,56 @@ def look(
     """
     if not wishes:
         return []
-    questions = [_question(n, wish, network_id, vif_id) for n, wish in enumerate(wishes)]
-    rows = sorted(connection.execute(sa.union_all(*questions)), key=lambda row: int(row.wish))
+    parameters: dict[str, str | IPAddress] = {"vif": vif_id, "network": network_id}
+    for n, wish in enumerate(wishes):
+        parameters[f"subnet_{n}"] = wish.subnet.id
+        if wish.address is not None:
+            parameters[f"address_{n}"] = wish.address
+    questions = _questions(tuple(wish.address is not None for wish in wishes))
+    rows = sorted(connection.execute(questions, parameters), key=lambda row: int(row.wish))
     return [_outlook(wishes[n], tuple(found)) for n, found in groupby(rows, lambda row: row.wish)]
 
 
-def _question(number: int, wish: Wish, network_id: str, vif_id: str) -> sa.Select[Any]:
-    known, held = addresses.alias("known"), addresses.alias("held")
-    here = subnets.c.id
+@lru_cache
+def _questions(by_name: tuple[bool, ...]) -> sa.CompoundSelect[Any]:
+    """Return the statement, which takes longer to build than to run."""
+    return sa.union_all(*(_question(n, named) for n, named in enumerate(by_name)))
+
+
+def _question(n: int, by_name: bool) -> sa.Select[Any]:
+    subnet_id = sa.bindparam(f"subnet_{n}", type_=subnets.c.id.type)
+    address = sa.bindparam(f"address_{n}", type_=Address)
+    first = _first_up_to(subnet_id, address) if by_name else _lowest_first(subnet_id)
+    given = address if by_name else _first_to_end_its_rest(subnet_id)
     return (
         sa.select(
-            sa.literal(number).label("wish"),
-            free.c.first,
-            free.c.last,
+            sa.literal_column(str(n)).label("wish"),
+            *(free.c.first, free.c.last),
             *(known.c.address, known.c.vif_id, known.c.instance_id, known.c.rest_end),
             *(held.c.slot, held.c.address.label("held")),
         )
         .select_from(subnets)
-        .outerjoin(free, sa.and_(free.c.subnet_id == subnets.c.id, free.c.first == _interval(wish)))
-        .outerjoin(
-            known, sa.and_(known.c.subnet_id == subnets.c.id, known.c.address == _known(wish))
-        )
-        .outerjoin(held, _held_by(held, vif_id, network_id))
-        .where(here == wish.subnet.id, subnets.c.network_id == network_id)
+        .outerjoin(free, sa.and_(free.c.subnet_id == subnets.c.id, free.c.first == first))
+        .outerjoin(known, sa.and_(known.c.subnet_id == subnets.c.id, known.c.address == given))
+        .outerjoin(held, held_by_vif)
+        .where(subnets.c.id == subnet_id, subnets.c.network_id == sa.bindparam("network"))
     )
 
 
-def _held_by(held: sa.FromClause, vif_id: str, network_id: str) -> sa.ColumnElement[bool]:
-    return sa.and_(
-        held.c.vif_id == vif_id,
-        held.c.network_id == network_id,
-        held.c.subnet_id == subnets.c.id,
-    )
+def _lowest_first(subnet_id: Parameter) -> sa.ScalarSelect[Any]:
+    lowest = sa.select(sa.func.min(some.c.first)).where(some.c.subnet_id == subnet_id)
+    return lowest.scalar_subquery()
 
 
-def _interval(wish: Wish) -> sa.ScalarSelect[Any]:
-    some = free.alias("some")
-    of_subnet = some.c.subnet_id == wish.subnet.id
-    if wish.address is None:
-        return sa.select(sa.func.min(some.c.first)).where(of_subnet).scalar_subquery()
-    up_to = sa.and_(of_subnet, some.c.first <= wish.address)
+def _first_up_to(subnet_id: Parameter, address: Parameter) -> sa.ScalarSelect[Any]:
+    up_to = sa.and_(some.c.subnet_id == subnet_id, some.c.first <= address)
     return sa.select(sa.func.max(some.c.first)).where(up_to).scalar_subquery()
 
 
-def _known(wish: Wish) -> sa.ScalarSelect[Any] | IPAddress:
-    if wish.address is not None:
-        return wish.address
-    resting = addresses.alias("resting")
+def _first_to_end_its_rest(subnet_id: Parameter) -> sa.ScalarSelect[Any]:
     return (
         sa.select(resting.c.address)
-        .where(resting.c.subnet_id == wish.subnet.id, resting.c.rest_end.is_not(None))
+        .where(resting.c.subnet_id == subnet_id, resting.c.rest_end.is_not(None))
         .order_by(resting.c.rest_end, resting.c.address)
         .limit(1)
         .scalar_subquery()
@@ -120,15 +136,14 @@ def _known(wish: Wish) -> sa.ScalarSelect[Any] | IPAddress:
 
 def _outlook(wish: Wish, rows: Sequence[sa.Row[Any]]) -> Outlook:
     row = rows[0]  # what they differ in is the address held
-    known = Known(row.address, row.vif_id, row.instance_id, row.rest_end)
+    given = Known(row.address, row.vif_id, row.instance_id, row.rest_end)
     return Outlook(
         wish=wish,
         interval=None if row.first is None else Interval(row.first, row.last),
-        known=None if row.address is None else known,
-        held=_held(rows),
+        known=None if row.address is None else given,
+        held=sorted(_held(rows), key=lambda one: one.slot),
     )
 
 
-def _held(rows: Iterable[sa.Row[Any]]) -> Sequence[Held]:
-    held = (Held(row.slot, row.held) for row in rows if row.held is not None)
-    return sorted(held, key=lambda one: one.slot)
+def _held(rows: Iterable[sa.Row[Any]]) -> Iterable[Held]:
+    return (Held(row.slot, row.held) for row in rows if row.held is not None)

@@ -11,6 +11,7 @@ SUBNETS = "qplug_ipam_nova_subnets"
 FREE = "qplug_ipam_nova_free"
 ADDRESSES = "qplug_ipam_nova_addresses"
 VIF = ["vif_id", "network_id", "subnet_id", "slot"]
+REST = ["subnet_id", "rest_end", "address"]
 
 
 def upgrade() -> None:
@@ -47,8 +48,7 @@ def _create_addresses() -> None:
         sa.PrimaryKeyConstraint("subnet_id", "address", name=f"pk_{ADDRESSES}"),
         sa.UniqueConstraint(*VIF, name="_".join(["uq", ADDRESSES, *VIF])),
     )
-    for columns in (["network_id", "subnet_id", "address"], ["subnet_id", "rest_end", "address"]):
-        op.create_index("_".join(["ix", ADDRESSES, *columns]), ADDRESSES, columns)
+    op.create_index("_".join(["ix", ADDRESSES, *REST]), ADDRESSES, REST)
 
 
 def _subnet_id(table: str) -> "sa.Column[str]":

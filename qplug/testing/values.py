@@ -4,10 +4,12 @@ from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from itertools import count
 from time import monotonic
+from typing import Any
 from uuid import uuid4
 
 from netaddr import EUI, IPAddress, IPNetwork, IPRange
 
+from qplug.manager import NetworkSpec
 from qplug.model import (
     Call,
     DhcpHost,
@@ -90,6 +92,29 @@ def network(
         host=host,
         drivers=DriverNames(ipam="memory", quantum="memory", mac="random", l3="null", dhcp="null"),
         subnets=tuple(sorted(made, key=lambda each: (each.version, each.cidr))),
+    )
+
+
+def network_spec(
+    *cidrs: str,
+    label: str = "blue",
+    project_id: str | None = PROJECT,
+    gateways: Iterable[str] = (),
+    dns: Iterable[str] = (),
+    pools: Iterable[str] = (),
+    reserved: Iterable[str] = (),
+    **more: Any,
+) -> NetworkSpec:
+    """Return what a network is asked for with; texts are as for :func:`subnet`."""
+    return NetworkSpec(
+        label=label,
+        project_id=project_id,
+        cidrs=tuple(map(IPNetwork, cidrs)),
+        gateways=tuple(map(IPAddress, gateways)),
+        dns=tuple(map(IPAddress, dns)),
+        pools=tuple(map(_range, pools)),
+        reserved=tuple(map(_range, reserved)),
+        **more,
     )
 
 

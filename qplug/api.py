@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, Unpack
 
 from netaddr import EUI, AddrFormatError, IPAddress, IPNetwork
 
@@ -11,6 +11,7 @@ from qplug.manager import Context, Manager, NetworkSpec
 from qplug.manager.fixed_ips import IpMatch
 from qplug.model import FixedIp, Instance, Network, NetworkRequest, SubnetUsage, Vif
 from qplug.network_info import NetworkInfo
+from qplug.store import NetworkChanges
 
 LOG = logging.getLogger(__name__)
 
@@ -51,8 +52,8 @@ class NetworkApi:
     ) -> list[dict[str, str]]:
         """Make a network from the arguments of 2012 and return ``[{"uuid": id}]``.
 
-        :param ignored: network_size, vlan_start, vpn_start, bridge and bridge_interface mean
-            nothing here; what differs from the options is only warned about
+        :param ignored: network_size, vlan_start, vpn_start, bridge, bridge_interface and
+            fixed_cidr mean nothing here; what differs from the options is only warned about
         :raises InvalidInput: an argument is malformed, unknown, or asks for what was never there
         """
         conf = self._manager.conf
@@ -80,7 +81,7 @@ class NetworkApi:
         """Return one network."""
         return self._manager.get_network(self._context, network)
 
-    def update(self, network: str, **changes: Any) -> Network:
+    def update(self, network: str, **changes: Unpack[NetworkChanges]) -> Network:
         """Change ``label``, ``priority``, ``zone`` or ``rxtx_base`` and return the network."""
         return self._manager.update_network(self._context, network, **changes)
 
@@ -203,19 +204,23 @@ def _warn_of(ignored: dict[str, Any], conf: Any) -> None:
         "vpn_start": conf.vpn_start,
         "bridge": None,
         "bridge_interface": None,
+        "fixed_cidr": None,
     }
     for name, value in ignored.items():
         if name not in expected:
-            raise InvalidInput("argument", name, f"one of {', '.join(sorted(expected))}, or known")
+            raise InvalidInput("argument", name, "one that networks were made with in 2012")
         if value and value != expected[name]:
             LOG.warning("%s %r is ignored: networks are not made of it here", name, value)
 
 
 def _cidr(text: str) -> IPNetwork:
+    wanted = "one like 10.0.0.0/24 or fd00::/64"
+    if "/" not in text:  # netaddr would take it for a network of one address
+        raise InvalidInput("cidr", text, wanted)
     try:
         return IPNetwork(text)
     except (AddrFormatError, ValueError) as error:
-        raise InvalidInput("cidr", text, "one like 10.0.0.0/24 or fd00::/64") from error
+        raise InvalidInput("cidr", text, wanted) from error
 
 
 def _address(text: str) -> IPAddress:

@@ -178,12 +178,14 @@ class NetworkInUse(Conflict):
 
 @dataclass(eq=False)
 class NetworkInTransition(Conflict):
-    """Another command is creating or deleting the network."""
+    """Another command is creating or deleting the network, or a deletion failed half-way."""
 
     network: str
     state: str
 
     def sentence(self) -> str:
+        if self.state == "deleting":
+            return f"network '{self.network}' is not all deleted; wait for that, or delete it again"
         return f"network '{self.network}' is {self.state} just now; wait for that, then try again"
 
 

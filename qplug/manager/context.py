@@ -3,6 +3,8 @@
 from dataclasses import dataclass, field
 from uuid import uuid4
 
+from qplug.manager.requests import check_text
+
 
 def new_request_id() -> str:
     """Return an id that follows one operation through logs and drivers."""
@@ -14,13 +16,16 @@ class Context:
     """The caller of an operation, and under which project it speaks."""
 
     project_id: str | None = None
-    """Whose networks it sees and owns; an administrator without one sees all."""
+    """Whose networks it sees and owns; who is an administrator sees all, says the policy."""
     is_admin: bool = False
     user_id: str | None = None
     roles: tuple[str, ...] = ()
     request_id: str = field(default_factory=new_request_id)
 
-    @property
-    def sees(self) -> str | None:
-        """The project whose things the caller may see; ``None`` means everything."""
-        return None if self.is_admin else self.project_id or ""
+    def __post_init__(self) -> None:
+        """Refuse a project that no network can belong to.
+
+        :raises InvalidInput: its id is empty, too long or not printable
+        """
+        if self.project_id is not None:
+            check_text("project", self.project_id)

@@ -2,8 +2,7 @@
 
 import logging
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
-from typing import Any
+from typing import Unpack
 
 from netaddr import EUI, IPAddress
 
@@ -28,7 +27,7 @@ from qplug.model import (
     Vif,
 )
 from qplug.network_info import NetworkInfo
-from qplug.store import InstanceRecord
+from qplug.store import InstanceRecord, NetworkChanges
 
 LOG = logging.getLogger(__name__)
 
@@ -64,17 +63,19 @@ class Manager:
     def get_all_networks(self, context: Context) -> Sequence[Network]:
         """Return the networks the caller sees, in order of creation."""
         self._policy.check(context, "get_all_networks", context.project_id)
-        return self.networks.all(self._call(context), context.sees)
+        return self.networks.all(self._call(context), self._policy.sees(context))
 
     def get_network(self, context: Context, network: str) -> Network:
         """Return a network by id or label."""
         return self._network(context, self._call(context), "get_network", network)
 
-    def update_network(self, context: Context, network: str, **changes: Any) -> Network:
+    def update_network(
+        self, context: Context, network: str, **changes: Unpack[NetworkChanges]
+    ) -> Network:
         """Change label, priority, zone or rxtx_base of a network and return it."""
         call = self._call(context)
         found = self._network(context, call, "update_network", network)
-        return self.networks.update(call, replace(found, **changes))
+        return self.networks.update(call, found, **changes)
 
     def set_network_host(self, context: Context, network: str, host: str | None = None) -> str:
         """Give a network a host, by default this one, unless it has one; return the one it has."""
@@ -93,14 +94,14 @@ class Manager:
     def delete_network(self, context: Context, network: str, *, with_quantum: bool = False) -> None:
         """Delete a network; see :meth:`Networks.delete`."""
         call = self._call(context)
-        found = self.networks.deletable(call, network, context.sees)
+        found = self.networks.deletable(call, network, self._policy.sees(context))
         self._policy.check(context, "delete_network", found.project_id)
         self.networks.delete(call, found, with_quantum=with_quantum)
 
     def validate_networks(self, context: Context, networks: Sequence[str] = ()) -> None:
         """Check that networks can be used; none is fine."""
         self._policy.check(context, "validate_networks", context.project_id)
-        self.networks.validate(self._call(context), networks, context.sees)
+        self.networks.validate(self._call(context), networks, self._policy.sees(context))
 
     def get_network_usage(
         self, context: Context, network: str | None = None
@@ -108,10 +109,11 @@ class Manager:
         """Return how full the subnets of one or all networks are."""
         call = self._call(context)
         if network is None:
-            found = self.networks.all(call, context.sees)
+            found = self.networks.all(call, self._policy.sees(context))
             self._policy.check(context, "get_network_usage", context.project_id)
         else:
             found = [self._network(context, call, "get_network_usage", network)]
+            self._chain.refuse_other_drivers(found[0])
         network_of = {subnet.id: one for one in found for subnet in one.subnets}
         return [(network_of[u.subnet_id], u) for u in self.networks.usage(call, found)]
 
@@ -129,7 +131,7 @@ class Manager:
         """Take back what an instance has; see :meth:`Instances.deallocate`."""
         instance_id, call = check_uuid("instance", instance_id), self._call(context)
         owner = self._chain.store.instances.owner(call, instance_id)
-        if owner is None or context.sees not in (None, owner):
+        if owner is None or not self._sees(context, owner):
             return ()  # as if it had been deallocated before
         self._policy.check(context, "deallocate_for_instance", owner)
         return self.instances.deallocate(call, instance_id)
@@ -144,7 +146,7 @@ class Manager:
         """Yield the instances the caller sees, by id."""
         self._policy.check(context, "get_all_instances", context.project_id)
         search = self._chain.store.search
-        return search.instances(self._call(context), project_id=context.sees)
+        return search.instances(self._call(context), project_id=self._policy.sees(context))
 
     def get_instance_uuids_by_ip_filter(
         self,
@@ -156,8 +158,8 @@ class Manager:
     ) -> Iterator[IpMatch]:
         """Yield the instances that have matching addresses; see :meth:`FixedIps.matching`."""
         self._policy.check(context, "get_instance_uuids_by_ip_filter", context.project_id)
-        call = self._call(context)
-        return self.fixed_ips.matching(call, ip=ip, ip6=ip6, fixed_ip=fixed_ip, sees=context.sees)
+        call, sees = self._call(context), self._policy.sees(context)
+        return self.fixed_ips.matching(call, ip=ip, ip6=ip6, fixed_ip=fixed_ip, sees=sees)
 
     def get_vifs_by_instance(self, context: Context, instance_id: str) -> Sequence[Vif]:
         """Return the vifs of an instance, in order of creation."""
@@ -172,7 +174,7 @@ class Manager:
         """
         found = self._chain.store.search.vifs(self._call(context), mac=mac)
         for record in found:
-            if context.sees in (None, record.vif.project_id):
+            if self._sees(context, record.vif.project_id):
                 self._policy.check(context, "get_vif_by_mac_address", record.vif.project_id)
                 return record.vif
         raise VifNotFound(str(mac))
@@ -182,14 +184,14 @@ class Manager:
     def get_fixed_ip(self, context: Context, fixed_ip_id: str) -> FixedIp:
         """Return a fixed IP by its id."""
         found = self._chain.store.search.fixed_ip(self._call(context), fixed_ip_id)
-        if context.sees not in (None, found.project_id):
+        if not self._sees(context, found.project_id):
             raise FixedIpNotFound(fixed_ip_id)
         self._policy.check(context, "get_fixed_ip", found.project_id)
         return found
 
     def get_fixed_ip_by_address(self, context: Context, address: IPAddress) -> Sequence[FixedIp]:
         """Return who has the address; several only where networks overlap."""
-        found = self.fixed_ips.by_address(self._call(context), address, context.sees)
+        found = self.fixed_ips.by_address(self._call(context), address, self._policy.sees(context))
         for one in found:
             self._policy.check(context, "get_fixed_ip_by_address", one.project_id)
         return found
@@ -204,12 +206,11 @@ class Manager:
     ) -> Iterator[FixedIp]:
         """Yield the fixed IPs the caller sees that match, by network and address."""
         self._policy.check(context, "get_all_fixed_ips", context.project_id)
-        call = self._call(context)
-        network_id = self.networks.get(call, network, context.sees).id if network else None
+        call, sees = self._call(context), self._policy.sees(context)
         return self._chain.store.search.fixed_ips(
             call,
-            project_id=context.sees,
-            network_id=network_id,
+            project_id=sees,
+            network_id=self.networks.get(call, network, sees).id if network else None,
             instance_id=check_uuid("instance", instance_id) if instance_id else None,
             address=address,
         )
@@ -256,7 +257,7 @@ class Manager:
         return self._chain.call(context.request_id)
 
     def _network(self, context: Context, call: Call, action: str, name: str) -> Network:
-        found = self.networks.get(call, name, context.sees)
+        found = self.networks.get(call, name, self._policy.sees(context))
         self._policy.check(context, action, found.project_id)
         return found
 
@@ -264,11 +265,10 @@ class Manager:
         self, context: Context, call: Call, action: str, instance_id: str
     ) -> InstanceRecord:
         record = self.instances.get(call, check_uuid("instance", instance_id))
-        if not _visible(context, record):
+        if not self._sees(context, record.instance.project_id):
             raise InstanceNotFound(instance_id)
         self._policy.check(context, action, record.instance.project_id)
         return record
 
-
-def _visible(context: Context, record: InstanceRecord) -> bool:
-    return context.sees in (None, record.instance.project_id)
+    def _sees(self, context: Context, owner: str) -> bool:
+        return self._policy.sees(context) in (None, owner)

@@ -2,11 +2,12 @@
 
 import logging
 from collections.abc import Sequence
+from dataclasses import replace
 
 from netaddr import IPAddress
 
 from qplug.errors import NetworkOnOtherHost
-from qplug.manager.chain import Chain, Undo, step
+from qplug.manager.chain import Chain, Undo, attempt, step
 from qplug.model import Call, Capability, DhcpHost, Network, PortRequest
 from qplug.store import VifRecord
 
@@ -24,23 +25,17 @@ class Hosts:
 
         Errors propagate: a host that cannot serve must not look as if it did.
         """
-        networks = self._chain.store.networks.all(call, host=str(self._chain.conf.host))
+        networks = self._chain.store.networks.all(call, host=self._here)
         for network in networks:
             self._chain.refuse_other_drivers(network)
         with step(call, "l3", "initialising the host"):
             self._chain.l3.initialize(call)
+        # A host may have many networks: each has an operation's time of its own.
         for network in networks:
-            self._restore(call, network)
+            self._restore(self._chain.call(call.request_id), network)
         for network in networks:
-            if network.has_gateway:
-                LOG.info("initialising NAT of network %s (%s)", network.label, network.id)
-                with step(call, "l3", "enabling NAT"):
-                    self._chain.l3.enable_nat(call, network)
-        ids = [network.id for network in networks]
-        with step(call, "dhcp", "removing what is no longer wanted"):
-            self._chain.dhcp.prune(call, ids)
-        with step(call, "l3", "removing what is no longer wanted"):
-            self._chain.l3.prune(call, ids)
+            self._translate(self._chain.call(call.request_id), network)
+        self._prune(self._chain.call(call.request_id))
 
     def _restore(self, call: Call, network: Network) -> None:
         with step(call, "l3", "enabling the gateway"):
@@ -49,6 +44,20 @@ class Hosts:
             records = self._chain.store.search.vifs_of_network(call, network.id)
             with step(call, "dhcp", "serving the network"):
                 self._chain.dhcp.sync(call, network, [dhcp_host(record) for record in records])
+
+    def _translate(self, call: Call, network: Network) -> None:
+        if not network.has_gateway:
+            return
+        LOG.info("enabling NAT of network %s (%s)", network.label, network.id)
+        with step(call, "l3", "enabling NAT"):
+            self._chain.l3.enable_nat(call, network)
+
+    def _prune(self, call: Call) -> None:
+        wanted = self._chain.store.networks.on_host(call, self._here)  # one may be new by now
+        with step(call, "dhcp", "removing what is no longer wanted"):
+            self._chain.dhcp.prune(call, wanted)
+        with step(call, "l3", "removing what is no longer wanted"):
+            self._chain.l3.prune(call, wanted)
 
     def route(self, call: Call, network: Network, undo: Undo) -> None:
         """Prepare this host to be the gateway of a new network that has one."""
@@ -61,15 +70,16 @@ class Hosts:
                 "NAT could not be taken back",
                 lambda: l3.disable_nat(self._chain.overtime(call), network),
             )
-            with step(call, "l3", "enabling NAT"):
-                l3.enable_nat(call, network)
+            self._translate(call, network)
 
     def serve(self, call: Call, record: VifRecord, undo: Undo) -> None:
         """Have DHCP answer a vif; the first of a network gets it its gateway and port."""
-        if not self._chain.serves_dhcp:
+        if not self._serves:
             return
         network = self._hosted(call, record.network)
-        self._enable_gateway(call, network, undo)
+        self._enable_gateway(call, network, record.vif.instance_id, undo)
+        if not self._chain.serves_dhcp:
+            return
         host = dhcp_host(record)
         undo.add(
             "a DHCP host could not be taken back",
@@ -78,23 +88,26 @@ class Hosts:
         with step(call, "dhcp", "serving the vif"):
             self._chain.dhcp.apply(call, network, changed=[host])
 
-    def _enable_gateway(self, call: Call, network: Network, undo: Undo) -> None:
+    def _enable_gateway(self, call: Call, network: Network, instance_id: str, undo: Undo) -> None:
         chain, project, device = self._chain, network.quantum_project, network.gateway_device
         with step(call, "quantum", "looking for the gateway's port"):
             port = chain.quantum.port_by_attachment(call, project, network.id, device)
         if port is not None:
             return
-        undo.add("the gateway could not be taken back", lambda: self._remove_first(call, network))
+        undo.add(
+            "the gateway could not be taken back",
+            lambda: self._remove_gateway(call, network, instance_id),
+        )
         with step(call, "l3", "enabling the gateway"):
             chain.l3.enable_gateway(call, network)
         with step(call, "quantum", "attaching the gateway"):
             request = PortRequest(attachment=device)
             chain.quantum.attach_port(call, project, network.id, request)
 
-    def _remove_first(self, call: Call, network: Network) -> None:
-        """Remove a gateway made for a vif that failed, unless others rely on it by now."""
+    def _remove_gateway(self, call: Call, network: Network, instance_id: str) -> None:
+        """Remove a gateway made for an instance that failed, unless others rely on it by now."""
         late = self._chain.overtime(call)
-        if not self._chain.store.search.vifs_of_network(late, network.id):
+        if not self._chain.store.networks.has_vifs(late, network.id, besides=instance_id):
             self.stop(late, network, nat=False)
 
     def change(self, call: Call, record: VifRecord) -> None:
@@ -118,8 +131,7 @@ class Hosts:
     def stop(self, call: Call, network: Network, *, nat: bool = True) -> None:
         """Stop serving a network: DHCP first, then translation, port and gateway device."""
         chain = self._chain
-        if chain.serves_dhcp or Capability.SERVES in chain.l3.capabilities:
-            self._refuse_other_host(network)
+        self.refuse_other_host(network)
         with step(call, "dhcp", "stopping the network"):
             chain.dhcp.stop(call, network)
         if nat and network.has_gateway:
@@ -137,19 +149,40 @@ class Hosts:
                 quantum.detach_port(call, project, network.id, port)
 
     def _hosted(self, call: Call, network: Network) -> Network:
-        """Return the network, given to this host if it has none."""
-        if network.host is None:
-            host = str(self._chain.conf.host)
-            found = self._chain.store.networks.set_host(call, network.id, host)
-            if found != host:
-                raise NetworkOnOtherHost(network.label, found, host)
-        self._refuse_other_host(network)
+        """Return the network once this host serves it; one that has no host is taken over."""
+        if network.host is not None:
+            self.refuse_other_host(network)
+            return network
+        host = self._chain.store.networks.set_host(call, network.id, self._here)
+        network = replace(network, host=host)
+        self.refuse_other_host(network)
+        try:
+            self._restore(call, network)
+            self._translate(call, network)
+        except BaseException:
+            attempt("a host stays", lambda: self._give_up(call, network))
+            raise
         return network
 
-    def _refuse_other_host(self, network: Network) -> None:
-        here = str(self._chain.conf.host)
-        if network.host not in (None, here):
-            raise NetworkOnOtherHost(network.label, str(network.host), here)
+    def _give_up(self, call: Call, network: Network) -> None:
+        late = self._chain.overtime(call)
+        self._chain.store.networks.disassociate(late, network.id, host=True, project=False)
+
+    def refuse_other_host(self, network: Network) -> None:
+        """Refuse a network for which a driver would have to act on another host.
+
+        :raises NetworkOnOtherHost: there is such a driver, and the network has another host
+        """
+        if self._serves and network.host not in (None, self._here):
+            raise NetworkOnOtherHost(network.label, str(network.host), self._here)
+
+    @property
+    def _here(self) -> str:
+        return str(self._chain.conf.host)
+
+    @property
+    def _serves(self) -> bool:
+        return self._chain.serves_dhcp or Capability.SERVES in self._chain.l3.capabilities
 
 
 def dhcp_host(record: VifRecord) -> DhcpHost:

@@ -1,12 +1,14 @@
 """Networks: made in Quantum, IPAM, gateway and store together, or not at all."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
-from functools import partial
+from typing import Unpack
 
 from qplug.contracts import AddressUsage
 from qplug.errors import (
+    Conflict,
     InvalidInput,
     NetworkBusy,
     NetworkInTransition,
@@ -16,8 +18,9 @@ from qplug.errors import (
 )
 from qplug.manager.chain import Chain, Undo, attempt, step
 from qplug.manager.hosts import Hosts
-from qplug.manager.requests import NetworkSpec, check_label, check_text, check_uuid, subnets_of
+from qplug.manager.requests import NetworkSpec, check_network, check_text, check_uuid, subnets_of
 from qplug.model import Call, Network, SubnetUsage
+from qplug.store import Deletion, NetworkChanges
 
 LOG = logging.getLogger(__name__)
 
@@ -40,7 +43,7 @@ class Networks:
         :raises NetworkNotInQuantum: there is nothing to adopt
         Whatever fails, nothing of the network is left and an adopted one is as it was.
         """
-        network = self._complete(spec)
+        network = check_network(self._complete(spec))
         if network.adopted:
             self._find_in_quantum(call, network)
         self._store.reserve(call, network)
@@ -48,7 +51,7 @@ class Networks:
         try:
             if not network.adopted:
                 made = self._make_in_quantum(call, network, undo)
-            made = self._equip(call, made, undo)
+            self._equip(call, made, undo)
             self._store.activate(call, network.id, made)
         except BaseException:
             self._undo(call, network, made, undo)
@@ -56,19 +59,14 @@ class Networks:
         return made
 
     def _complete(self, spec: NetworkSpec) -> Network:
-        check_label(spec.label)
-        for what in ("project_id", "zone"):
-            if getattr(spec, what) is not None:
-                check_text(what.partition("_")[0], getattr(spec, what))
-        if spec.priority is not None and not abs(spec.priority) < 2**31:
-            raise InvalidInput("priority", str(spec.priority), "a whole number below 2147483648")
-        uuid = check_uuid("network", spec.uuid) if spec.uuid else None
+        uuid = None if spec.uuid is None else check_uuid("network", spec.uuid)
         return Network(
             id=uuid or self._chain.new_id(),
             label=spec.label,
             project_id=spec.project_id,
             quantum_project=self._chain.quantum_project(spec.project_id),
             priority=spec.priority,
+            host=str(self._chain.conf.host),
             zone=spec.zone,
             rxtx_base=spec.rxtx_base,
             adopted=uuid is not None,
@@ -82,7 +80,7 @@ class Networks:
         if not found:
             raise NetworkNotInQuantum(network.id, network.quantum_project)
 
-    def _equip(self, call: Call, network: Network, undo: Undo) -> Network:
+    def _equip(self, call: Call, network: Network, undo: Undo) -> None:
         late = self._chain.overtime
         undo.add(
             "subnets could not be taken back",
@@ -90,9 +88,7 @@ class Networks:
         )
         with step(call, "ipam", "creating subnets"):
             self._chain.ipam.create_subnets(call, network)
-        network = replace(network, host=str(self._chain.conf.host))
         self._hosts.route(call, network, undo)
-        return network
 
     def _make_in_quantum(self, call: Call, network: Network, undo: Undo) -> Network:
         late, quantum, key = self._chain.overtime, self._chain.quantum, network.id
@@ -119,13 +115,15 @@ class Networks:
 
     def _undo(self, call: Call, network: Network, made: Network, undo: Undo) -> None:
         """Take everything back; what cannot be stays recorded, for deleting it to go on from."""
-        clean = undo.run()
-        late = self._chain.overtime(call)
-        if clean:
-            attempt("a failed network stays", lambda: self._store.forget(late, network.id))
-        else:
+        late = self._chain.overtime
+        attempt(
+            "a failed network stays as being made",
+            lambda: self._store.abandon(late(call), network.id, made),
+        )
+        if undo.run():
             attempt(
-                "a failed network stays", lambda: self._store.abandon(late, network.id, made.id)
+                "a failed network stays",
+                lambda: self._store.forget(late(call), network.id, made.id),
             )
 
     # --- reading ---
@@ -181,12 +179,14 @@ class Networks:
     def usage(self, call: Call, networks: Sequence[Network]) -> Sequence[SubnetUsage]:
         """Return how full the subnets of the networks are, in order of the networks.
 
+        Networks that another IPAM driver serves are left out.
+
         :raises NotSupported: the IPAM driver does not count
         """
-        ipam = self._chain.ipam
+        ipam, name = self._chain.ipam, self._chain.names.ipam
         if not isinstance(ipam, AddressUsage):
-            raise NotSupported("usage figures", "ipam", self._chain.names.ipam)
-        ids = [network.id for network in networks]
+            raise NotSupported("usage figures", "ipam", name)
+        ids = [network.id for network in networks if network.drivers.ipam == name]
         with step(call, "ipam", "counting addresses"):
             counted = {usage.subnet_id: usage for usage in ipam.usage(call, ids)}
         held = self._chain.store.search.held(call, ids)
@@ -203,20 +203,24 @@ class Networks:
         """Make the host the network's unless it has one, and return the one it has then."""
         return self._store.set_host(call, network.id, check_text("host", host))
 
-    def update(self, call: Call, network: Network) -> Network:
-        """Write the label, priority, zone and rxtx_base of a network.
+    def update(self, call: Call, network: Network, **changes: Unpack[NetworkChanges]) -> Network:
+        """Change a network and return it as it is then.
 
         :raises LabelInUse: its owner has another one of that label
         """
-        check_label(network.label)
-        return self._store.update(call, network)
+        unknown = sorted(changes.keys() - NetworkChanges.__annotations__)
+        if unknown:
+            wanted = f"one of {', '.join(NetworkChanges.__annotations__)}"
+            raise InvalidInput("change", unknown[0], wanted)
+        check_network(replace(network, **changes))
+        return self._store.update(call, network, **changes)
 
     def disassociate(self, call: Call, network: Network, *, host: bool, project: bool) -> Network:
         """Take host and owner from a network; one without an owner is global.
 
         :raises LabelInUse, CidrConflict: a global network is in the way
         """
-        return self._store.disassociate(call, network, host=host, project=project)
+        return self._store.disassociate(call, network.id, host=host, project=project)
 
     # --- deleting ---
 
@@ -229,16 +233,15 @@ class Networks:
         :raises NetworkBusy, NetworkInUse: instances or strangers use it
         """
         self._chain.refuse_other_drivers(network)
-        self._store.begin_delete(call, network.id)
-        in_quantum = with_quantum or not network.adopted
-        try:
+        deletion = self._store.begin_delete(call, network.id)
+        network, in_quantum = deletion.network, with_quantum or not network.adopted
+        with self._cancelled_by(BaseException, call, deletion):
+            self._hosts.refuse_other_host(network)
             if in_quantum:
                 self._refuse_ports(call, network)
-            with step(call, "ipam", "deleting subnets"):
-                self._chain.ipam.delete_subnets(call, network)
-        except BaseException:
-            self._cancel_delete(call, network)
-            raise
+        # Any other failure of IPAM may have come after it had forgotten the subnets.
+        with self._cancelled_by(Conflict, call, deletion), step(call, "ipam", "deleting subnets"):
+            self._chain.ipam.delete_subnets(call, network)
         self._hosts.stop(call, network)
         if in_quantum:
             self._delete_in_quantum(call, network)
@@ -280,12 +283,19 @@ class Networks:
         if others:
             raise NetworkBusy(network.label, len(others))
 
-    def _cancel_delete(self, call: Call, network: Network) -> None:
-        late = self._chain.overtime(call)
-        attempt(
-            "a network whose deletion was refused stays hidden",
-            partial(self._store.cancel_delete, late, network.id),
-        )
+    @contextmanager
+    def _cancelled_by(
+        self, refusal: type[BaseException], call: Call, deletion: Deletion
+    ) -> Iterator[None]:
+        """Show the network again when nothing was done to it."""
+        try:
+            yield
+        except refusal:
+            attempt(
+                "a network whose deletion was refused stays hidden",
+                lambda: self._store.cancel_delete(self._chain.overtime(call), deletion),
+            )
+            raise
 
 
 def _with_held(usage: SubnetUsage, held: int) -> SubnetUsage:

@@ -1,13 +1,17 @@
 """Who may do what: rules of oslo.policy, checked against the target's real owner."""
 
 from collections.abc import Sequence
+from threading import Lock
 from typing import Any
 
 from oslo_config.cfg import ConfigOpts
 from oslo_policy import opts, policy
 
-from qplug.errors import PolicyNotAuthorized
+from qplug.errors import ConfigInvalid, PolicyNotAuthorized
 from qplug.manager.context import Context
+
+DEFAULT_FILE = "policy.yaml"
+"""Overrides the rules where it is found; it need not be there."""
 
 ADMIN = "rule:admin"
 OWNER = "rule:admin_or_owner"
@@ -44,8 +48,12 @@ ACTIONS = {
 def rules() -> Sequence[policy.RuleDefault]:
     """Return the defaults, which a policy file may override."""
     return [
-        policy.RuleDefault("admin", "is_admin:True or role:admin"),
-        policy.RuleDefault("admin_or_owner", "rule:admin or project_id:%(project_id)s"),
+        policy.RuleDefault("admin", "is_admin:True or role:admin", "Sees and does everything"),
+        policy.RuleDefault(
+            "admin_or_owner",
+            "rule:admin or project_id:%(project_id)s",
+            "Does everything to what is its own",
+        ),
         *(
             policy.RuleDefault(f"network:{action}", rule, description)
             for action, (rule, description) in ACTIONS.items()
@@ -54,12 +62,20 @@ def rules() -> Sequence[policy.RuleDefault]:
 
 
 class Policy:
-    """Checks callers against the rules."""
+    """Checks callers against the rules. A policy file that changes is read again.
+
+    :raises ConfigInvalid: the policy file is named but missing, or cannot be understood
+    """
 
     def __init__(self, conf: ConfigOpts) -> None:
         opts.set_defaults(conf)
+        self._file = str(conf.oslo_policy.policy_file)
+        if self._file != DEFAULT_FILE and conf.find_file(self._file) is None:
+            raise ConfigInvalid(self._file, "there is no such policy file")
         self._enforcer = policy.Enforcer(conf)
         self._enforcer.register_defaults(rules())
+        self._turn = Lock()  # while oslo.policy reads a changed file, rules are missing
+        self._allows("admin", None, Context())
 
     def check(self, context: Context, action: str, owner: str | None = None) -> None:
         """Let the caller do something to what the owner has, or refuse it.
@@ -67,15 +83,32 @@ class Policy:
         :param owner: a project; ``None`` for what is nobody's, or everybody's
         :raises PolicyNotAuthorized: the rule says no
         """
-        target = {"project_id": owner, "is_global": str(owner is None)}
-        if not self._enforcer.enforce(f"network:{action}", target, _credentials(context)):
+        if not self._allows(f"network:{action}", owner, context):
             raise PolicyNotAuthorized(f"network:{action}", context.project_id)
+
+    def sees(self, context: Context) -> str | None:
+        """Return the project whose things the caller may know of; ``None`` means all things."""
+        return None if self._allows("admin", None, context) else context.project_id or ""
+
+    def _allows(self, rule: str, owner: str | None, context: Context) -> bool:
+        target = _known(project_id=owner, is_global=str(owner is None))
+        try:
+            with self._turn:
+                return bool(self._enforcer.enforce(rule, target, _credentials(context)))
+        except Exception as error:  # whatever oslo.policy stumbles over in the file
+            reason = str(error).partition("\n")[0]
+            raise ConfigInvalid(self._file, f"it is no policy file: {reason}") from error
 
 
 def _credentials(context: Context) -> dict[str, Any]:
-    return {
-        "project_id": context.project_id,
-        "user_id": context.user_id,
-        "roles": list(context.roles),
-        "is_admin": context.is_admin,
-    }
+    return _known(
+        project_id=context.project_id,
+        user_id=context.user_id,
+        roles=list(context.roles),
+        is_admin=context.is_admin,
+    )
+
+
+def _known(**facts: Any) -> dict[str, Any]:
+    """Leave out what nobody is: compared as text, it would equal a project called None."""
+    return {name: fact for name, fact in facts.items() if fact is not None}

@@ -24,6 +24,9 @@ from qplug.model import (
 MAX_TEXT = 255
 """Characters in a label, project, host or zone; what Quantum and Neutron keep."""
 
+MAX_NUMBER = 2**31 - 1
+"""What an integer column of every database holds."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class NetworkSpec:
@@ -67,6 +70,24 @@ def check_label(label: str) -> str:
     if is_uuid(label):
         raise InvalidInput("label", label, "different from a uuid, which would look like an id")
     return label
+
+
+def check_network(network: Network) -> Network:
+    """Return a network whose texts and numbers are fit to be kept.
+
+    :raises InvalidInput: one of them is not
+    """
+    check_label(network.label)
+    for what, text in (("project", network.project_id), ("zone", network.zone)):
+        if text is not None:
+            check_text(what, text)
+    if not -MAX_NUMBER <= (network.priority or 0) <= MAX_NUMBER:
+        wanted = f"a whole number from -{MAX_NUMBER} to {MAX_NUMBER}"
+        raise InvalidInput("priority", str(network.priority), wanted)
+    if network.rxtx_base is not None and not 0 < network.rxtx_base <= MAX_NUMBER:
+        wanted = f"a whole number of Mb/s from 1 to {MAX_NUMBER}"
+        raise InvalidInput("rxtx_base", str(network.rxtx_base), wanted)
+    return network
 
 
 def is_uuid(text: str) -> bool:

@@ -7,12 +7,12 @@ change, and what they answered is written here.
 from qplug.db import Database
 from qplug.store.instances import InstanceStore
 from qplug.store.migrations import MIGRATIONS
-from qplug.store.networks import NetworkStore
+from qplug.store.networks import Deletion, NetworkChanges, NetworkStore
 from qplug.store.records import InstanceRecord, VifRecord
 from qplug.store.rows import NO_MAC
 from qplug.store.search import Search
 
-__all__ = ["NO_MAC", "InstanceRecord", "Store", "VifRecord"]
+__all__ = ["NO_MAC", "Deletion", "InstanceRecord", "NetworkChanges", "Store", "VifRecord"]
 
 
 class Store:

@@ -1,8 +1,8 @@
 """Records of networks and their subnets."""
 
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import replace
-from typing import Any, TypeVar
+from dataclasses import dataclass, replace
+from typing import TypedDict, TypeVar, Unpack
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
@@ -25,6 +25,24 @@ from qplug.store.tables import networks, owners, subnets, vifs
 T = TypeVar("T")
 
 SETTLE_ATTEMPTS = 5
+
+
+class NetworkChanges(TypedDict, total=False):
+    """What can be changed of a network that is there."""
+
+    label: str
+    priority: int | None
+    zone: str | None
+    rxtx_base: int | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Deletion:
+    """A network that is marked as being deleted."""
+
+    network: Network
+    epoch: int | None
+    """With it the mark can be taken off; ``None`` if it was there before: parts may be gone."""
 
 
 def visible_to(project_id: str | None) -> sa.ColumnElement[bool]:
@@ -50,6 +68,8 @@ class NetworkStore:
         :raises NetworkNotFound: there is none
         :raises AmbiguousLabel: several have the label
         """
+        if not id_or_label.isprintable():  # databases choke on a NUL or half a surrogate pair
+            raise NetworkNotFound(id_or_label, project_id)
         named = sa.or_(networks.c.id == id_or_label, networks.c.label == id_or_label)
         found = self._select(
             call, sa.and_(named, visible_to(project_id), networks.c.state == state)
@@ -69,11 +89,27 @@ class NetworkStore:
             call, sa.and_(networks.c.state == "active", visible_to(project_id), on_host)
         )
 
+    def on_host(self, call: Call, host: str) -> Collection[str]:
+        """Return the ids of all networks of a host, those being made or deleted among them."""
+        query = sa.select(networks.c.id).where(networks.c.host == host)
+        return self._database.read(call, lambda tx: tx.execute(query).scalars().all())
+
+    def has_vifs(self, call: Call, network_id: str, *, besides: str) -> bool:
+        """Say whether instances besides that one are on a network, or about to be."""
+        others = sa.and_(
+            vifs.c.network_id == network_id,
+            vifs.c.instance_id != besides,
+            vifs.c.state != "deleting",
+        )
+        query = sa.select(vifs.c.id).where(others).limit(1)
+        return self._database.read(call, lambda tx: tx.execute(query).first() is not None)
+
     def usable(self, call: Call, project_id: str, names: Collection[str]) -> Sequence[Network]:
         """Return the active networks a project can use: those named, or all when none is.
 
         A label may bring several.
         """
+        names = [name for name in names if name.isprintable()]
         named = networks.c.id.in_(names) | networks.c.label.in_(names) if names else sa.true()
         return self._select(
             call, sa.and_(networks.c.state == "active", visible_to(project_id), named)
@@ -115,52 +151,50 @@ class NetworkStore:
             changed = tx.execute(
                 networks.update()
                 .where(networks.c.id == reserved_id, networks.c.state == "building")
-                .values(id=network.id, host=network.host, state="active")
+                .values(id=network.id, state="active")
             )
             if not changed.rowcount:
-                raise NetworkInTransition(network.label, "no longer being made")
+                raise NetworkInTransition(network.label, "deleting")
 
         try:
             self._database.write(call, work)
         except IntegrityError as error:
             raise NetworkExists(network.id) from error
 
-    def abandon(self, call: Call, reserved_id: str, network_id: str) -> None:
-        """Mark a network that was being built as ``deleting``, when undoing it left something."""
-        self._database.write(
-            call,
-            lambda tx: tx.execute(
-                networks.update()
-                .where(networks.c.id == reserved_id, networks.c.state == "building")
-                .values(id=network_id, state="deleting")
-            ),
-        )
+    def abandon(self, call: Call, reserved_id: str, network: Network) -> None:
+        """Mark a network whose making failed as ``deleting``, before it is undone.
 
-    def forget(self, call: Call, network_id: str) -> None:
-        """Remove a network that is being built or deleted, with its subnets."""
-        self._database.write(
-            call,
-            lambda tx: tx.execute(
-                networks.delete().where(
-                    networks.c.id == network_id, networks.c.state.in_(["building", "deleting"])
-                )
-            ),
+        It may have become active, where only the answer of :meth:`activate` was lost.
+        """
+        mine = sa.and_(
+            networks.c.id.in_([reserved_id, network.id]),
+            networks.c.owner == (network.project_id or ""),
+            networks.c.label == network.label,
         )
+        change = networks.update().where(mine).values(id=network.id, state="deleting")
+        self._database.write(call, lambda tx: tx.execute(change))
+
+    def forget(self, call: Call, *network_ids: str) -> None:
+        """Remove networks that are being built or deleted, with their subnets."""
+        gone = networks.delete().where(
+            networks.c.id.in_(network_ids), networks.c.state.in_(["building", "deleting"])
+        )
+        self._database.write(call, lambda tx: tx.execute(gone))
 
     # --- changing ---
 
-    def update(self, call: Call, network: Network) -> Network:
-        """Write label, priority, zone and rxtx_base of an active network and return it.
+    def update(self, call: Call, network: Network, **changes: Unpack[NetworkChanges]) -> Network:
+        """Change an active network and return it as it is then.
 
         :raises LabelInUse: the owner has another one of that label
         :raises NetworkNotFound: it is gone
         """
 
         def work(tx: Connection) -> Network:
-            _refuse_label(tx, network)
-            row = network_row(network)
-            columns = {name: row[name] for name in ("label", "priority", "zone", "rxtx_base")}
-            tx.execute(networks.update().where(_active(network.id)).values(**columns))
+            if "label" in changes:
+                _refuse_label(tx, replace(network, label=changes["label"]))
+            if changes:
+                tx.execute(networks.update().where(_active(network.id)).values(**changes))
             return _one(tx, network.id)
 
         return self._settle(call, work)
@@ -178,26 +212,18 @@ class NetworkStore:
 
         return self._database.write(call, work)
 
-    def disassociate(self, call: Call, network: Network, *, host: bool, project: bool) -> Network:
+    def disassociate(self, call: Call, network_id: str, *, host: bool, project: bool) -> Network:
         """Take host and owner from a network; without an owner it is global.
 
         :raises LabelInUse, CidrConflict: a global network is in the way
         """
 
         def work(tx: Connection) -> Network:
-            columns: dict[str, Any] = {"host": None} if host else {}
-            if project and network.project_id is not None:
-                _lock_owner(tx, None)
-                _refuse_label(tx, replace(network, project_id=None))
-                for subnet in network.subnets:
-                    _refuse_overlap(tx, None, subnet)
-                columns |= {"project_id": None, "owner": ""}
-                tx.execute(
-                    subnets.update().where(subnets.c.network_id == network.id).values(owner="")
-                )
-            if columns:
-                tx.execute(networks.update().where(_active(network.id)).values(**columns))
-            return _one(tx, network.id)
+            if project:
+                _make_global(tx, _one(tx, network_id))
+            if host:
+                tx.execute(networks.update().where(_active(network_id)).values(host=None))
+            return _one(tx, network_id)
 
         return self._settle(call, work)
 
@@ -212,8 +238,8 @@ class NetworkStore:
 
     # --- deleting ---
 
-    def begin_delete(self, call: Call, network_id: str) -> Network:
-        """Mark a network as ``deleting``, so that no vif can join it, and return it.
+    def begin_delete(self, call: Call, network_id: str) -> Deletion:
+        """Mark a network as ``deleting``, so that no vif can join it.
 
         One that is marked already is taken up again.
 
@@ -221,30 +247,32 @@ class NetworkStore:
         :raises NetworkNotFound: there is none
         """
 
-        def work(tx: Connection) -> Network:
-            tx.execute(
-                networks.update()
-                .where(networks.c.id == network_id, networks.c.state.in_(["active", "deleting"]))
-                .values(state="deleting", epoch=networks.c.epoch + 1)
-            )
-            count = sa.select(sa.func.count()).where(vifs.c.network_id == network_id)
-            found = tx.execute(count).scalar_one()
-            if found:
-                raise NetworkBusy(network_id, found)
-            return _one(tx, network_id, state="deleting")
+        def work(tx: Connection) -> Deletion:
+            fresh = _mark(tx, network_id, "active")
+            if not fresh:
+                _mark(tx, network_id, "deleting")
+            network = _one(tx, network_id, state="deleting")
+            joined = sa.select(sa.func.count()).where(vifs.c.network_id == network_id)
+            found = sa.select(networks.c.epoch, joined.scalar_subquery())
+            epoch, busy = tx.execute(found.where(networks.c.id == network_id)).one()
+            if busy:
+                raise NetworkBusy(network.label, busy)
+            return Deletion(network=network, epoch=epoch if fresh else None)
 
         return self._database.write(call, work)
 
-    def cancel_delete(self, call: Call, network_id: str) -> None:
-        """Make a network active again whose deletion was refused before anything was done."""
-        self._database.write(
-            call,
-            lambda tx: tx.execute(
-                networks.update()
-                .where(networks.c.id == network_id, networks.c.state == "deleting")
-                .values(state="active")
-            ),
+    def cancel_delete(self, call: Call, deletion: Deletion) -> None:
+        """Make a network active again whose deletion was refused before anything was done.
+
+        It stays marked if it was so before, or another command deletes it too by now.
+        """
+        mine = sa.and_(
+            networks.c.id == deletion.network.id,
+            networks.c.state == "deleting",
+            networks.c.epoch == deletion.epoch,
         )
+        change = networks.update().where(mine).values(state="active")
+        self._database.write(call, lambda tx: tx.execute(change))
 
 
 def _active(network_id: str) -> sa.ColumnElement[bool]:
@@ -257,6 +285,25 @@ def _one(tx: Connection, network_id: str, state: str = "active") -> Network:
     if not found:
         raise NetworkNotFound(network_id)
     return found[0]
+
+
+def _mark(tx: Connection, network_id: str, state: str) -> bool:
+    """Mark a network of that state as being deleted, and say whether it was of that state."""
+    mine = sa.and_(networks.c.id == network_id, networks.c.state == state)
+    change = networks.update().where(mine).values(state="deleting", epoch=networks.c.epoch + 1)
+    return tx.execute(change).rowcount > 0
+
+
+def _make_global(tx: Connection, network: Network) -> None:
+    if network.project_id is None:
+        return
+    _lock_owner(tx, None)
+    _refuse_label(tx, replace(network, project_id=None))
+    for subnet in network.subnets:
+        _refuse_overlap(tx, None, subnet)
+    tx.execute(subnets.update().where(subnets.c.network_id == network.id).values(owner=""))
+    nobody = {"project_id": None, "owner": ""}
+    tx.execute(networks.update().where(networks.c.id == network.id).values(**nobody))
 
 
 def _lock_owner(tx: Connection, project_id: str | None) -> None:
@@ -275,7 +322,10 @@ def _refuse_label(tx: Connection, network: Network) -> None:
     same = sa.and_(
         networks.c.owner == (network.project_id or ""), networks.c.label == network.label
     )
-    if tx.execute(sa.select(networks.c.id).where(same, networks.c.id != network.id)).first():
+    query = sa.select(networks.c.state).where(same, networks.c.id != network.id)
+    state = tx.execute(query).scalar()
+    if state is not None:
+        _refuse_hidden(network.label, state)
         raise LabelInUse(network.label, network.project_id)
 
 
@@ -283,7 +333,7 @@ def _refuse_overlap(tx: Connection, owner: str | None, subnet: Subnet) -> None:
     """Look at one row: the subnets of an owner are disjoint, so only the last can overlap."""
     first, last = bounds(subnet)
     found = tx.execute(
-        sa.select(subnets.c.cidr, subnets.c.last, networks.c.label)
+        sa.select(subnets.c.cidr, subnets.c.last, networks.c.label, networks.c.state)
         .join_from(subnets, networks)
         .where(
             subnets.c.owner == (owner or ""),
@@ -294,4 +344,11 @@ def _refuse_overlap(tx: Connection, owner: str | None, subnet: Subnet) -> None:
         .limit(1)
     ).one_or_none()
     if found is not None and found.last >= first:
+        _refuse_hidden(found.label, found.state)
         raise CidrConflict(str(subnet.cidr), found.cidr, found.label)
+
+
+def _refuse_hidden(label: str, state: str) -> None:
+    """Say that what is in the way is a network which lists do not show."""
+    if state == "deleting":
+        raise NetworkInTransition(label, state)

@@ -148,7 +148,7 @@ def _run_alembic(connection: Connection, migrations: Migrations) -> None:
         config.set_main_option(option, str(value).replace("%", "%%"))
     try:
         with _alembic:
-            command.upgrade(config, "head")
+            command.upgrade(config, migrations.head)
     except exc.DBAPIError as error:
         if connection.dialect.name in ("sqlite", "postgresql"):
             raise

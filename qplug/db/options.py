@@ -4,6 +4,8 @@ from pathlib import Path
 
 from oslo_config import cfg
 
+from qplug.errors import DatabaseUnavailable
+
 
 def connection_opt() -> cfg.StrOpt:
     """Return the option ``connection`` for a plugin's own group."""
@@ -15,7 +17,10 @@ def connection_opt() -> cfg.StrOpt:
 
 
 def connection_url(conf: cfg.ConfigOpts, group: str = "database") -> str:
-    """Return the database URL of a group, else the core's, else SQLite in the state path."""
+    """Return the database URL of a group, else the core's, else SQLite in the state path.
+
+    :raises DatabaseUnavailable: there is no state path and it cannot be made
+    """
     own = conf[group].connection or conf.database.connection
     if own:
         return str(own)
@@ -23,6 +28,14 @@ def connection_url(conf: cfg.ConfigOpts, group: str = "database") -> str:
 
 
 def private_directory(path: Path) -> Path:
-    """Make the directory, for its owner alone, unless it is there."""
-    path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    """Make the directory, for its owner alone, unless it is there.
+
+    :raises DatabaseUnavailable: it cannot be made
+    """
+    try:
+        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise DatabaseUnavailable(
+            f"in {path}", f"{error.strerror}; set [DEFAULT] state_path to a folder you can write to"
+        ) from error
     return path

@@ -1,0 +1,53 @@
+"""Pages of the documentation as what a reader does who follows them."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from installing import ROOT
+
+FENCE = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+FIRST_LINE = re.compile(r"# ([\w./]+\.(?:cfg|toml|conf|py))")
+
+
+@dataclass(frozen=True)
+class Block:
+    """A fenced block of a page: commands, or a file whose first line says its path."""
+
+    language: str
+    text: str
+
+    @property
+    def path(self) -> str | None:
+        """Where the block is to be written."""
+        named = FIRST_LINE.fullmatch(self.text.partition("\n")[0])
+        return named[1] if named else None
+
+
+def blocks(page: str) -> Sequence[Block]:
+    """Return the fenced blocks of a page, in order."""
+    found = FENCE.findall((ROOT / page).read_text())
+    return [Block(language, text) for language, text in found]
+
+
+def script(page: str) -> str:
+    """Return what a reader types who does as the page says, one thing after the other."""
+    return "".join(map(_typed, blocks(page)))
+
+
+def write_files(page: str, folder: Path) -> Path:
+    """Write the files of a page into a folder and return it."""
+    for block in blocks(page):
+        if block.path is not None:
+            target = folder / block.path
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_text(block.text)
+    return folder
+
+
+def _typed(block: Block) -> str:
+    if block.path is not None:
+        folder = Path(block.path).parent
+        return f"mkdir -p {folder}\ncat > {block.path} <<'WRITTEN'\n{block.text}WRITTEN\n"
+    return block.text if block.language == "sh" else ""

@@ -1,0 +1,32 @@
+"""What tests of the manager share."""
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from typing import Any
+
+import pytest
+from oslo_config.cfg import ConfigOpts
+
+from qplug.testing.chain import RecordedChain
+from qplug.testing.fixtures import MakeManager
+
+
+@pytest.fixture
+def make_chain(
+    make_manager: MakeManager, conf: ConfigOpts
+) -> Iterator[Callable[..., RecordedChain]]:
+    """Return a maker of recorded chains; all are closed later."""
+    with ExitStack() as closing:
+
+        def make(**given: Any) -> RecordedChain:
+            chain = RecordedChain(make_manager, conf, **given)
+            closing.callback(chain.close)
+            return chain
+
+        yield make
+
+
+@pytest.fixture
+def chain(make_chain: Callable[..., RecordedChain]) -> RecordedChain:
+    """Return a manager on recording drivers alone."""
+    return make_chain()

@@ -101,7 +101,9 @@ class LocalQuantum(QuantumDriver, AddressPairs):
         on_mine = sa.select(*values).where(
             sa.exists(sa.select(networks.c.id).where(_mine(project_id, network_id)))
         )
-        made = ports.insert().from_select(list(row), on_mine)
+        made = (
+            ports.insert().from_select(list(row), on_mine).execution_options(preserve_rowcount=True)
+        )
         try:
             if self._database.write(call, lambda tx: tx.execute(made).rowcount):
                 return str(row["id"])

@@ -31,8 +31,9 @@ def insert_vifs(tx: Connection, planned: Sequence[Vif]) -> None:
         .where(networks.c.state == "active")
         .with_for_update(read=True, of=networks)
     )
+    insert = vifs.insert().from_select(list(new.c.keys()), on_active)
     try:
-        made = tx.execute(vifs.insert().from_select(list(new.c.keys()), on_active))
+        made = tx.execute(insert.execution_options(preserve_rowcount=True))
     except IntegrityError as error:
         raise MacInUse(", ".join(str(vif.mac) for vif in planned)) from error
     if made.rowcount != len(planned):

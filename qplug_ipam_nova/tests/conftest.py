@@ -10,11 +10,11 @@ from qplug.db import Database
 from qplug.testing.fixtures import conf, database_url
 
 # pytest takes the folder of the distribution, which has the package's name, for the package.
-if not getattr(sys.modules["qplug_ipam_nova"], "__file__", None):
-    del sys.modules["qplug_ipam_nova"]
+if getattr(sys.modules.get("qplug_ipam_nova"), "__file__", None) is None:
+    sys.modules.pop("qplug_ipam_nova", None)
 
-from qplug_ipam_nova.driver import NovaIpam  # as above
-from qplug_ipam_nova.migrations import MIGRATIONS  # as above
+from qplug_ipam_nova.driver import NovaIpam
+from qplug_ipam_nova.migrations import MIGRATIONS
 
 __all__ = ["conf", "database_url", "driver"]
 

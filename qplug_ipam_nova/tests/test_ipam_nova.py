@@ -225,6 +225,15 @@ class TestSubnets:
         with pytest.raises(FixedIpInvalid, match="was deleted"):
             give(driver, believed, vif(net), "10.7.0.5")
 
+    def test_a_vif_keeps_what_it_holds_on_other_networks(self, driver: NovaIpam) -> None:
+        net, other = kept(driver, "10.0.0.0/24"), kept(driver, "10.1.0.0/24")
+        owner = vif(net)
+        for each in (net, other):
+            driver.allocate(call(), each, owner)
+        driver.remove_address(call(), other, owner, IPAddress("10.0.0.2"))
+        driver.deallocate(call(), other, owner)
+        assert held(driver, by=owner) == ["10.0.0.2"]
+
     def test_usage_leaves_out_strangers_however_many_are_asked_for(self, driver: NovaIpam) -> None:
         net = kept(driver, "10.0.0.0/24")
         kept(driver, "10.1.0.0/24")

@@ -43,18 +43,15 @@ def delete(connection: Connection, network_id: str) -> None:
     :raises NetworkInUse: a vif holds an address
     :raises sqlalchemy.exc.IntegrityError: a vif has got one meanwhile
     """
-    in_use = sa.func.count(addresses.c.vif_id)
-    counted = (
-        sa.select(subnets.c.id, in_use.label("in_use"))
-        .outerjoin(addresses, addresses.c.subnet_id == subnets.c.id)
-        .where(subnets.c.network_id == network_id)
-        .group_by(subnets.c.id)
-    )
-    found = connection.execute(counted).all()
-    if used := sum(row.in_use for row in found):
+    # Locked first, as whoever inserts an address locks them first, so that neither waits forever.
+    kept = sa.select(subnets.c.id).where(subnets.c.network_id == network_id)
+    ids = connection.execute(kept.order_by(subnets.c.id).with_for_update()).scalars().all()
+    if not ids:
+        return
+    in_use = sa.select(sa.func.count(addresses.c.vif_id)).where(addresses.c.subnet_id.in_(ids))
+    if used := connection.execute(in_use).scalar_one():
         raise NetworkInUse(network_id, used)
-    if found:
-        _delete(connection, [row.id for row in found])
+    _delete(connection, ids)
 
 
 def ids_of(connection: Connection, network_id: str) -> frozenset[str]:

@@ -21,11 +21,14 @@ def port_request(chain: Chain, instance: Instance, record: VifRecord) -> PortReq
 
 
 def address_pairs(chain: Chain, record: VifRecord) -> tuple[AddressPair, ...]:
-    """Return what the vif may send as: nothing is said while port security is off."""
+    """Return what the vif may send as: nothing is said while port security is off.
+
+    No pairs at all would switch it off, so a vif without addresses has its link-local one.
+    """
     options = chain.conf.quantum
     if not options.port_security:
         return ()
     addresses = [allocation.address for allocation in record.allocations]
-    if options.port_security_link_local:
+    if options.port_security_link_local or not addresses:
         addresses.append(link_local(record.vif.mac))
     return tuple(AddressPair(mac=record.vif.mac, address=address) for address in addresses)

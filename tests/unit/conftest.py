@@ -7,6 +7,8 @@ from typing import Any
 import pytest
 from oslo_config.cfg import ConfigOpts
 
+from qplug import loader
+from qplug.contracts import IpamDriver
 from qplug.testing.chain import RecordedChain
 from qplug.testing.fixtures import MakeManager
 
@@ -30,3 +32,13 @@ def make_chain(
 def chain(make_chain: Callable[..., RecordedChain]) -> RecordedChain:
     """Return a manager on recording drivers alone."""
     return make_chain()
+
+
+@pytest.fixture(params=["memory", "nova"])
+def each_ipam(request: pytest.FixtureRequest, conf: ConfigOpts) -> Iterator[IpamDriver]:
+    """Return every IPAM driver of ours, one after the other."""
+    if request.param not in loader.installed(loader.IPAM):
+        pytest.skip(f"no ipam driver '{request.param}' is installed; run make")
+    driver = loader.load(loader.IPAM, request.param, conf)
+    yield driver
+    driver.close()

@@ -1,6 +1,6 @@
 """Allocating the vifs of an instance: on which networks, in which order, and from whom."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from random import Random
 from typing import Any
 
@@ -8,7 +8,6 @@ import pytest
 from netaddr import IPAddress
 from oslo_config.cfg import ConfigOpts
 
-from qplug import loader
 from qplug.builtin.random_mac import RandomMac
 from qplug.contracts import IpamDriver
 from qplug.errors import (
@@ -37,16 +36,6 @@ def on(*networks: Network | str) -> list[NetworkRequest]:
     return [NetworkRequest(network_id=name) for name in names]
 
 
-@pytest.fixture(params=["memory", "nova"])
-def ipam(request: pytest.FixtureRequest, conf: ConfigOpts) -> Iterator[IpamDriver]:
-    """Return every IPAM driver of ours, one after the other."""
-    if request.param not in loader.installed(loader.IPAM):
-        pytest.skip(f"no ipam driver '{request.param}' is installed; run make")
-    driver = loader.load(loader.IPAM, request.param, conf)
-    yield driver
-    driver.close()
-
-
 # --- which networks -----------------------------------------------------------------------------
 
 
@@ -62,9 +51,9 @@ def test_r27_by_default_an_instance_has_all_networks_lowest_priority_first(
 
 
 def test_r28_of_equal_priority_a_projects_networks_come_before_global_ones(
-    make_chain: MakeChain, clock: Clock, ipam: IpamDriver
+    make_chain: MakeChain, clock: Clock, each_ipam: IpamDriver
 ) -> None:
-    chain = make_chain(ipam=ipam)
+    chain = make_chain(ipam=each_ipam)
     for number, (label, owner) in enumerate([("g1", None), ("p1", PROJECT), ("g2", None)]):
         chain.network(f"10.{number}.0.0/24", label=label, project_id=owner, priority=0)
         clock.advance(1)
@@ -137,9 +126,9 @@ def test_a_network_made_with_another_driver_is_refused(
 
 
 def test_r30_on_a_global_network_quantum_sees_the_default_project_else_the_owner(
-    make_chain: MakeChain, ipam: IpamDriver
+    make_chain: MakeChain, each_ipam: IpamDriver
 ) -> None:
-    chain = make_chain(ipam=ipam)
+    chain = make_chain(ipam=each_ipam)
     everybodys = chain.network("10.1.0.0/24", label="everybodys", project_id=None)
     own = chain.network("10.2.0.0/24", label="own")
     chain.admin.allocate_for_instance(instance(), on(everybodys, own))

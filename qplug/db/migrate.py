@@ -86,7 +86,7 @@ def upgrade(engine: Engine, migrations: Migrations, until: float) -> str:
             connection.execution_options(qplug_write_until=until)
             with connection.begin():
                 if _stored(connection, migrations) != migrations.head:
-                    _must_be_ours(connection, migrations)
+                    _must_be_ours(connection, migrations)  # another process was faster
                     _run_alembic(connection, migrations)
     return migrations.head
 

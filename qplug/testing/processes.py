@@ -1,10 +1,14 @@
 """Work done in other processes, for tests of what survives them."""
 
 import os
+import signal
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from multiprocessing import get_context
 from typing import NoReturn
+
+LIMIT = 120
+"""Seconds after which a child that hangs is killed by SIGALRM."""
 
 
 @dataclass(frozen=True)
@@ -52,6 +56,8 @@ def start(work: Callable[[], object]) -> Callable[[], Ended]:
 
 def _finish(work: Callable[[], object], pipe: int) -> NoReturn:
     status, said = 1, ""
+    signal.signal(signal.SIGALRM, signal.SIG_DFL)
+    signal.alarm(LIMIT)
     try:
         status, said = 0, str(work())
     except BaseException as error:  # whatever it is, the parent is told

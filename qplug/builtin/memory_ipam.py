@@ -187,7 +187,10 @@ class MemoryIpam(IpamDriver, AddressUsage, FloatingIps):
             if address in pool.subnet.cidr:
                 return _named(call, pool, vif, address)
         if pool.subnet.derived:
-            return _named(call, pool, vif, self._derived(network, pool.subnet, vif))
+            derived = self._derived(network, pool.subnet, vif)
+            if not holds(pool.assignable, derived):
+                raise FixedIpAlreadyInUse(str(derived), f"{pool.subnet.cidr} keeps it back")
+            return _named(call, pool, vif, derived)
         return _next(call, network, pool)
 
     def _derived(self, network: Network, subnet: Subnet, vif: Vif) -> IPAddress:

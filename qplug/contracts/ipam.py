@@ -64,7 +64,7 @@ class IpamDriver(Driver):
         :raises NetworkNotFound: the driver keeps no subnet of the network
         :raises NoMoreFixedIps: one of its subnets is full
         :raises FixedIpAlreadyInUse: a wanted address is another vif's, or rests for another
-            instance; a derived address that is taken counts as wanted
+            instance; or a derived one is, or is never given
         :raises FixedIpInvalid: a wanted address is outside the subnets or never given
 
         Source: ``allocate_fixed_ips`` in Nova 2012, which gave IPv4 alone.

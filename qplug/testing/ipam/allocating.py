@@ -1,6 +1,7 @@
 """What a driver gives to vifs, and takes back."""
 
 import tracemalloc
+from dataclasses import replace
 from functools import partial
 from threading import Lock
 from time import monotonic
@@ -140,6 +141,17 @@ class AllocatingTests:
         with pytest.raises(FixedIpAlreadyInUse):
             driver.allocate(call(), net, double)
         assert held(driver, by=double) == []
+
+    def test_a_derived_address_that_is_kept_back_is_a_conflict(self, driver: IpamDriver) -> None:
+        net = network("fd00:10::/64")
+        owner = vif(net)
+        prefix = net.subnets[0].cidr
+        own = to_global(self.ipv6_backend, prefix, owner.mac, net.quantum_project)
+        routed = replace(net, subnets=(subnet("fd00:10::/64", gateway=str(own)),))
+        driver.create_subnets(call(), routed)
+        with pytest.raises(FixedIpAlreadyInUse):
+            driver.allocate(call(), routed, owner)
+        assert held(driver, by=owner) == []
 
     def test_a_64_with_pools_is_a_pool(self, driver: IpamDriver) -> None:
         needs(driver, Capability.POOLS)

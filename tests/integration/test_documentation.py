@@ -1,0 +1,71 @@
+"""What the documentation tells people to type does what it says."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from documentation import script
+from installing import copy_of_checkout
+
+pytestmark = pytest.mark.integration
+
+Shell = Callable[[str, Path], str]
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    """Return the home of a user who has a checkout and nothing else."""
+    made = tmp_path / "home of a user"
+    copy_of_checkout(made / "qplug")
+    return made
+
+
+@pytest.fixture
+def shell(home: Path) -> Shell:
+    """Return what runs a script as that user and returns what it printed."""
+    variables = {name: os.environ[name] for name in os.environ if name.startswith("PIP_")}
+    python = Path(sys.base_prefix) / "bin"  # the one below the environment that runs this
+    variables |= {"HOME": str(home), "PATH": f"{python}:{os.environ['PATH']}"}
+    variables |= {"XDG_STATE_HOME": str(home / ".local/state")}  # root's would be the machine's
+
+    def run(text: str, where: Path) -> str:
+        done = subprocess.run(
+            ["sh", "-eux", "-c", text], cwd=where, env=variables, capture_output=True, text=True
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    return run
+
+
+def test_all_commands_of_the_readme_run_as_written(home: Path, shell: Shell) -> None:
+    typed = script("README.md")
+    two = "make demo\nmake test\n"
+    assert two in typed
+    # This is `make test` already; .ci/run runs them both.
+    said = shell(typed.replace(two, "make --dry-run demo test\n"), home / "qplug")
+    assert "sh demo/demo.sh" in said
+    assert ".venv/bin/pytest" in said
+    assert '"address": "10.20.0.2"' in said
+    assert (home / ".local/state/qplug/qplug.sqlite").exists()
+
+
+def test_a_vendor_who_follows_the_page_has_a_driver_that_passes_its_suite(
+    home: Path, shell: Shell
+) -> None:
+    said = shell(script("docs/drivers.md"), home)
+    assert " passed" in said
+    assert " failed" not in said
+    assert "qplug-ipam-ledger" in said
+    assert "10.20.0.2" in said
+
+
+def test_the_backup_command_copies_a_database_in_use(home: Path, shell: Shell) -> None:
+    typed = script("docs/operating.md")
+    assert "backup" in typed
+    make = "import sqlite3; a = sqlite3.connect('qplug.sqlite'); a.execute('CREATE TABLE t (x)')"
+    shell(f'python3 -c "{make}; a.commit()"\n{typed}', home)
+    assert (home / "copy.sqlite").stat().st_size > 0

@@ -7,8 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from documentation import script
-from installing import copy_of_checkout
+from documentation import script, write_files
+from installing import ROOT, copy_of_checkout
 
 pytestmark = pytest.mark.integration
 
@@ -61,6 +61,21 @@ def test_a_vendor_who_follows_the_page_has_a_driver_that_passes_its_suite(
     assert " failed" not in said
     assert "qplug-ipam-ledger" in said
     assert "10.20.0.2" in said
+
+
+def test_the_code_of_the_vendors_page_is_as_tidy_as_ours(tmp_path: Path) -> None:
+    write_files("docs/drivers.md", tmp_path / "qplug_ipam_ledger")
+    settings = str(ROOT / "ruff.toml")
+    run_tool("ruff", "format", "--check", "--config", settings, ".", where=tmp_path)
+    run_tool("ruff", "check", "--config", settings, ".", where=tmp_path)
+    strict = str(ROOT / "setup.cfg")
+    run_tool("mypy", "--config-file", strict, "qplug_ipam_ledger/src", where=tmp_path)
+
+
+def run_tool(name: str, *arguments: str, where: Path) -> None:
+    tool = Path(sys.executable).with_name(name)
+    done = subprocess.run([tool, *arguments], cwd=where, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 def test_the_backup_command_copies_a_database_in_use(home: Path, shell: Shell) -> None:

@@ -4,10 +4,14 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from qplug.db import Migrations
 
 pytest_plugins = ["qplug.testing.fixtures"]
+
+settings.register_profile("qplug", deadline=None)  # a busy machine is no defect
+settings.load_profile("qplug")
 
 VERSIONS = {
     "0001": """

@@ -4,8 +4,9 @@ import logging
 from collections.abc import Iterator, Sequence
 from typing import Any, Unpack
 
-from netaddr import EUI, AddrFormatError, IPAddress, IPNetwork
+from netaddr import EUI, IPAddress
 
+from qplug import parsing
 from qplug.errors import InvalidInput
 from qplug.manager import Context, Manager, NetworkSpec
 from qplug.manager.fixed_ips import IpMatch
@@ -64,9 +65,9 @@ class NetworkApi:
         _warn_of(ignored, conf)
         spec = NetworkSpec(
             label=label,
-            cidrs=tuple(_cidr(text) for text in (cidr, cidr_v6) if text),
-            gateways=tuple(_address(text) for text in (gateway, gateway_v6) if text),
-            dns=tuple(_address(text) for text in (dns1, dns2) if text),
+            cidrs=tuple(parsing.cidr(text) for text in (cidr, cidr_v6) if text),
+            gateways=tuple(parsing.address(text) for text in (gateway, gateway_v6) if text),
+            dns=tuple(parsing.address(text) for text in (dns1, dns2) if text),
             uuid=uuid,
             project_id=project_id,
             priority=priority,
@@ -142,7 +143,7 @@ class NetworkApi:
             self._context,
             ip=filters.get("ip"),
             ip6=filters.get("ip6"),
-            fixed_ip=_address(fixed_ip) if fixed_ip else None,
+            fixed_ip=parsing.address(fixed_ip) if fixed_ip else None,
         )
 
     def get_vifs_by_instance(self, instance_id: str) -> Sequence[Vif]:
@@ -196,6 +197,12 @@ class NetworkApi:
             self._context, instance_id, address, vif_id=vif_id
         )
 
+    # --- hosts ---
+
+    def init_host(self) -> None:
+        """Make this host serve its networks as they are recorded, and nothing else of ours."""
+        self._manager.init_host(self._context)
+
 
 def _warn_of(ignored: dict[str, Any], conf: Any) -> None:
     expected = {
@@ -211,20 +218,3 @@ def _warn_of(ignored: dict[str, Any], conf: Any) -> None:
             raise InvalidInput("argument", name, "one that networks were made with in 2012")
         if value and value != expected[name]:
             LOG.warning("%s %r is ignored: networks are not made of it here", name, value)
-
-
-def _cidr(text: str) -> IPNetwork:
-    wanted = "one like 10.0.0.0/24 or fd00::/64"
-    if "/" not in text:  # netaddr would take it for a network of one address
-        raise InvalidInput("cidr", text, wanted)
-    try:
-        return IPNetwork(text)
-    except (AddrFormatError, ValueError) as error:
-        raise InvalidInput("cidr", text, wanted) from error
-
-
-def _address(text: str) -> IPAddress:
-    try:
-        return IPAddress(text)
-    except (AddrFormatError, ValueError) as error:
-        raise InvalidInput("address", text, "one like 10.0.0.5 or fd00::5") from error

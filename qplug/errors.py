@@ -626,6 +626,18 @@ class SchemaTooOld(DriverError):
 
 
 @dataclass(eq=False)
+class MigrationsBroken(DriverError):
+    """A distribution names tables of its own, and does not say what they are."""
+
+    name: str
+    target: str
+    reason: str
+
+    def sentence(self) -> str:
+        return f"migrations '{self.name}' ({self.target}) cannot be loaded: {self.reason}"
+
+
+@dataclass(eq=False)
 class CommandBroken(DriverError):
     """A command brought by a plugin cannot be loaded."""
 

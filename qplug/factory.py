@@ -1,7 +1,8 @@
 """Where options, loader and manager meet."""
 
+import time
 from collections.abc import Callable
-from datetime import datetime
+from datetime import UTC, datetime
 
 from oslo_config.cfg import ConfigOpts
 
@@ -10,7 +11,9 @@ from qplug.contracts import DhcpDriver, Driver, IpamDriver, L3Driver, MacDriver,
 from qplug.db import connection_url
 from qplug.errors import DriverStateNotShared
 from qplug.manager import Chain, Manager
-from qplug.model import Capability, DriverNames
+from qplug.manager.chain import step
+from qplug.manager.context import new_request_id
+from qplug.model import Call, Capability, DriverNames
 from qplug.store import Store
 
 
@@ -49,6 +52,22 @@ def create_manager(
     if not store.database.in_memory:
         _refuse_forgetful(chain, given={ipam, quantum, mac, l3, dhcp})
     return Manager(chain)
+
+
+def check_driver(conf: ConfigOpts, kind: str) -> str:
+    """Start the configured driver of a kind, and return what it says of what is behind it.
+
+    :raises DriverError: it is not installed, or broken
+    :raises Unavailable: what is behind it does not answer
+    """
+    driver = loader.load(loader.KINDS[kind], conf[kind].driver, conf)
+    try:
+        deadline = time.monotonic() + float(conf.operation_timeout)
+        call = Call(request_id=new_request_id(), now=datetime.now(UTC), deadline=deadline)
+        with step(call, kind, "checking its backend"):
+            return driver.check(call)
+    finally:
+        driver.close()
 
 
 def _refuse_forgetful(chain: Chain, given: set[Driver | None]) -> None:

@@ -1,0 +1,53 @@
+"""The words and options of commands, read into what the manager is asked with."""
+
+import argparse
+from typing import TYPE_CHECKING
+
+from qplug.errors import InvalidInput
+from qplug.parsing import address, address_range
+
+if TYPE_CHECKING:
+    from netaddr import IPAddress, IPRange
+
+    from qplug.model import NetworkRequest
+
+
+def uuid(text: str) -> str:
+    """Return the id of an instance, checked so that one bad id among several stops them all.
+
+    :raises InvalidInput: it is none
+    """
+    from qplug.manager.requests import check_uuid
+
+    return check_uuid("instance", text)
+
+
+def gateway(text: str) -> "IPAddress | None":
+    """Return the address, or ``None`` for the word none."""
+    return None if text == "none" else address(text)
+
+
+def addresses(text: str) -> "IPRange":
+    """Return a range, or the one address, as a range."""
+    return address_range(text if "-" in text else f"{text}-{text}")
+
+
+def network_request(text: str) -> "NetworkRequest":
+    """Return what ``NETWORK[=IP[,IP6]]`` asks for."""
+    from qplug.model import NetworkRequest
+
+    network, separator, wanted = text.partition("=")
+    if not network or (separator and not wanted):
+        raise InvalidInput("network", text, "NETWORK or NETWORK=IP or NETWORK=IP,IP6")
+    given = tuple(address(part) for part in wanted.split(",")) if wanted else ()
+    return NetworkRequest(network_id=network, addresses=given)
+
+
+def add_network(parser: argparse.ArgumentParser) -> None:
+    """Add the word NETWORK."""
+    parser.add_argument("network", metavar="NETWORK", help="its id, or a label that only one has")
+
+
+def add_instance(parser: argparse.ArgumentParser) -> None:
+    """Add the word UUID."""
+    parser.add_argument("uuid", type=uuid, metavar="UUID", help="the instance's id")

@@ -1,0 +1,28 @@
+"""``qplug config``."""
+
+from argparse import Namespace
+
+from qplug.cli.base import ManagerCommand
+
+
+class ConfigSample(ManagerCommand):
+    """Print a qplug.conf with every option of what is installed, commented out."""
+
+    def take_action(self, parsed_args: Namespace) -> None:
+        """Print it."""
+        from qplug.config import sample
+
+        self.app.stdout.write(sample())
+
+
+class ConfigValidate(ManagerCommand):
+    """Print what is wrong in the configuration, a line each; the exit code is 1 if anything is."""
+
+    def take_action(self, parsed_args: Namespace) -> int:
+        """Print it."""
+        from qplug.config import problems
+
+        found = problems(self.app.options.config_files)
+        for problem in found:
+            print(problem, file=self.app.stdout)
+        return int(bool(found))

@@ -1,0 +1,45 @@
+"""``qplug db``: the tables of the core, and of every plugin that keeps some."""
+
+from argparse import Namespace
+from typing import TYPE_CHECKING
+
+from cliff.lister import Lister
+
+from qplug.cli.base import Printed, Rows
+
+if TYPE_CHECKING:
+    from qplug.db import Database
+
+COLUMNS = ("name", "database", "found", "expected")
+
+
+class DbCurrent(Printed, Lister):
+    """Show which version the tables have, and which is expected; nothing is changed."""
+
+    columns = COLUMNS
+
+    def take_action(self, parsed_args: Namespace) -> Rows:
+        """Look."""
+        from qplug.db.installed import installed
+
+        return COLUMNS, [_row(database) for database in installed(self.app.conf)]
+
+
+class DbUpgrade(Printed, Lister):
+    """Bring all tables to the version that is expected, making those that are not there."""
+
+    columns = COLUMNS
+
+    def take_action(self, parsed_args: Namespace) -> Rows:
+        """Upgrade."""
+        from qplug.db.installed import installed
+
+        databases = installed(self.app.conf)
+        for database in databases:
+            database.upgrade()
+        return COLUMNS, [_row(database) for database in databases]
+
+
+def _row(database: "Database") -> tuple[str | None, ...]:
+    migrations = database.migrations
+    return migrations.name, database.name, database.current(), migrations.head

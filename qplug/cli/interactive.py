@@ -1,0 +1,30 @@
+"""The interactive mode: cliff's, which is built on cmd2, with its surprises taken out."""
+
+import sys
+from typing import TYPE_CHECKING
+
+import cmd2
+from cliff.interactive import InteractiveApp
+
+if TYPE_CHECKING:
+    from qplug.cli.app import Qplug
+
+
+class Interactive(InteractiveApp):
+    """Asks for commands; a failed one is told and the next asked for."""
+
+    def __init__(self, app: "Qplug") -> None:
+        arguments, sys.argv = sys.argv, sys.argv[:1]  # cmd2 would run our options as commands
+        try:
+            super().__init__(app, app.command_manager, app.stdin, app.stdout)
+        finally:
+            sys.argv = arguments
+
+    def precmd(self, statement: cmd2.Statement | str) -> cmd2.Statement:
+        """Change nothing: cliff would join the words of a command and forget their quotes."""
+        return cmd2.Cmd.precmd(self, statement)
+
+    def default(self, line: str) -> bool | None:
+        """Run a command of ours, and have it print to where the line redirects it."""
+        self.parent_app.stdout = self.stdout
+        return super().default(line)

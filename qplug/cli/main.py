@@ -1,0 +1,29 @@
+"""The command ``qplug``, from its arguments to its exit code."""
+
+import atexit
+import gc
+import sys
+from collections.abc import Sequence
+
+from qplug.cli.signals import Terminated, interruptible
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command, or ask for commands when none is named, and return the exit code.
+
+    0 is success, 1 refused or failed, 2 wrong usage, and 128 plus a signal's number its arrival.
+    """
+    atexit.register(gc.freeze)  # Python's last collection would look at every module, for nothing
+    try:
+        with interruptible():
+            from qplug.cli.app import Qplug  # late, as Ctrl-C may come while it is imported
+
+            return Qplug().run(list(sys.argv[1:] if argv is None else argv))
+    except KeyboardInterrupt:
+        return 130
+    except Terminated:
+        return 143
+
+
+if __name__ == "__main__":
+    sys.exit(main())

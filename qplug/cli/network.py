@@ -1,0 +1,238 @@
+"""``qplug network``."""
+
+from argparse import ArgumentParser, Namespace
+from typing import Any
+
+from cliff.lister import Lister
+from cliff.show import ShowOne
+
+from qplug.cli import columns
+from qplug.cli.arguments import add_network, addresses, gateway
+from qplug.cli.base import ManagerCommand, Printed, Row, Rows
+from qplug.parsing import address, address_range, cidr
+
+BOTH_VERSIONS = (4, 6)
+
+
+class NetworkCreate(Printed, ShowOne):
+    """Make a network with its subnets, or adopt one of Quantum's.
+
+    Each --cidr is a subnet; gateways, pools, reservations and name servers go to the subnet that
+    contains them, name servers to all of their IP version.
+    """
+
+    columns = columns.NETWORK
+
+    def get_parser(self, prog_name: str) -> ArgumentParser:
+        """Add its arguments."""
+        parser = super().get_parser(prog_name)
+        option = parser.add_argument
+        option("label", metavar="LABEL", help="what people call it; unique for its owner")
+        option("--cidr", type=cidr, action="append", required=True, help="a subnet; repeatable")
+        option(
+            "--gateway",
+            type=gateway,
+            action="append",
+            default=[],
+            metavar="IP|none",
+            help="a subnet's gateway, by default its first address; none: subnets without "
+            "a --gateway of their own have none; repeatable",
+        )
+        option(
+            "--dns",
+            type=address,
+            action="append",
+            default=[],
+            metavar="IP",
+            help="a name server that instances are told; repeatable",
+        )
+        option(
+            "--pool",
+            type=address_range,
+            action="append",
+            default=[],
+            metavar="START-END",
+            help="give addresses of a subnet from here only; repeatable",
+        )
+        option(
+            "--reserve",
+            type=addresses,
+            action="append",
+            default=[],
+            metavar="IP|START-END",
+            help="never give these; repeatable",
+        )
+        option("--project", metavar="ID", help="its owner; without one an admin makes it global")
+        option("--uuid", metavar="UUID", help="adopt this network of Quantum's")
+        _add_properties(parser)
+        return parser
+
+    def take_action(self, parsed_args: Namespace) -> Row:
+        """Create it."""
+        from qplug.manager import NetworkSpec
+
+        spec = NetworkSpec(
+            label=parsed_args.label,
+            cidrs=tuple(parsed_args.cidr),
+            gateways=tuple(ip for ip in parsed_args.gateway if ip is not None),
+            no_gateway=BOTH_VERSIONS if None in parsed_args.gateway else (),
+            dns=tuple(parsed_args.dns),
+            pools=tuple(parsed_args.pool),
+            reserved=tuple(parsed_args.reserve),
+            project_id=self.owner(parsed_args.project),
+            uuid=parsed_args.uuid,
+            **_properties(parsed_args),
+        )
+        return columns.NETWORK, columns.network_row(self.api.create(spec))
+
+
+class NetworkList(Printed, Lister):
+    """List networks, in the order in which they were made."""
+
+    columns = columns.NETWORK
+    brief = ("id", "label", "project_id", "host", "subnets")
+
+    def take_action(self, parsed_args: Namespace) -> Rows:
+        """List them."""
+        found = self.api.get_all()
+        return columns.NETWORK, [columns.network_row(one, brief=True) for one in found]
+
+
+class NetworkShow(Printed, ShowOne):
+    """Show a network."""
+
+    columns = columns.NETWORK
+
+    def get_parser(self, prog_name: str) -> ArgumentParser:
+        """Add its arguments."""
+        parser = super().get_parser(prog_name)
+        add_network(parser)
+        return parser
+
+    def take_action(self, parsed_args: Namespace) -> Row:
+        """Show it."""
+        return columns.NETWORK, columns.network_row(self.api.get(parsed_args.network))
+
+
+class NetworkSet(Printed, ShowOne):
+    """Change what is said of a network; its addresses stay as they are."""
+
+    columns = columns.NETWORK
+
+    def get_parser(self, prog_name: str) -> ArgumentParser:
+        """Add its arguments."""
+        parser = super().get_parser(prog_name)
+        add_network(parser)
+        parser.add_argument("--label", help="its new label")
+        _add_properties(parser)
+        return parser
+
+    def take_action(self, parsed_args: Namespace) -> Row:
+        """Change it."""
+        changes = _properties(parsed_args)
+        if parsed_args.label is not None:
+            changes["label"] = parsed_args.label
+        changed = self.api.update(parsed_args.network, **changes)
+        return columns.NETWORK, columns.network_row(changed)
+
+
+class NetworkSetHost(Printed, ShowOne):
+    """Give a network the host that serves it, unless it has one, and show which it has then."""
+
+    columns = ("host",)
+
+    def get_parser(self, prog_name: str) -> ArgumentParser:
+        """Add its arguments."""
+        parser = super().get_parser(prog_name)
+        add_network(parser)
+        parser.add_argument("host", nargs="?", metavar="HOST", help="by default this machine")
+        return parser
+
+    def take_action(self, parsed_args: Namespace) -> Row:
+        """Set it."""
+        return self.columns, (self.api.set_host(parsed_args.network, parsed_args.host),)
+
+
+class NetworkDisassociate(Printed, ShowOne):
+    """Take host and owner from a network; without an owner it is global."""
+
+    columns = columns.NETWORK
+
+    def get_parser(self, prog_name: str) -> ArgumentParser:
+        """Add its arguments."""
+        parser = super().get_parser(prog_name)
+        add_network(parser)
+        part = parser.add_mutually_exclusive_group()
+        part.add_argument("--keep-host", action="store_true", help="take its owner only")
+        part.add_argument("--keep-project", action="store_true", help="take its host only")
+        return parser
+
+    def take_action(self, parsed_args: Namespace) -> Row:
+        """Take them."""
+        changed = self.api.disassociate(
+            parsed_args.network,
+            host=not parsed_args.keep_host,
+            project=not parsed_args.keep_project,
+        )
+        return columns.NETWORK, columns.network_row(changed)
+
+
+class NetworkUsage(Printed, Lister):
+    """Count the addresses of subnets.
+
+    Resting ones were released a short while ago, held ones wait for a clean-up, and reserved ones
+    are never given.
+    """
+
+    columns = columns.USAGE
+
+    def get_parser(self, prog_name: str) -> ArgumentParser:
+        """Add its arguments."""
+        parser = super().get_parser(prog_name)
+        parser.add_argument(
+            "network", nargs="?", metavar="NETWORK", help="its id or label; by default all"
+        )
+        return parser
+
+    def take_action(self, parsed_args: Namespace) -> Rows:
+        """Count them."""
+        counted = self.api.get_usage(parsed_args.network)
+        return columns.USAGE, [columns.usage_row(network, usage) for network, usage in counted]
+
+
+class NetworkDelete(ManagerCommand):
+    """Delete a network that no instance uses."""
+
+    def get_parser(self, prog_name: str) -> ArgumentParser:
+        """Add its arguments."""
+        parser = super().get_parser(prog_name)
+        add_network(parser)
+        parser.add_argument(
+            "--with-quantum",
+            action="store_true",
+            help="delete an adopted one in Quantum too, where it is left otherwise",
+        )
+        return parser
+
+    def take_action(self, parsed_args: Namespace) -> None:
+        """Delete it."""
+        self.api.delete(parsed_args.network, with_quantum=parsed_args.with_quantum)
+
+
+PROPERTIES = {
+    "priority": (int, "N", "place among an instance's vifs; lower comes first"),
+    "zone": (str, "Z", "its availability zone"),
+    "rxtx_base": (int, "N", "Mb/s that an instance's --rxtx-factor multiplies"),
+}
+
+
+def _add_properties(parser: ArgumentParser) -> None:
+    for name, (kind, metavar, text) in PROPERTIES.items():
+        option = f"--{name.replace('_', '-')}"
+        parser.add_argument(option, type=kind, metavar=metavar, help=text)
+
+
+def _properties(parsed_args: Namespace) -> dict[str, Any]:
+    """Return those that were given."""
+    given = {name: getattr(parsed_args, name) for name in PROPERTIES}
+    return {name: value for name, value in given.items() if value is not None}

@@ -1,0 +1,63 @@
+"""What stands before a command."""
+
+import argparse
+from typing import TYPE_CHECKING, Any
+
+from qplug import __version__
+from qplug.cli.help import HelpAction
+from qplug.cli.messages import printable
+
+if TYPE_CHECKING:
+    from qplug.cli.app import Qplug
+
+USAGE = 2
+"""The exit code of wrong usage."""
+
+
+class Parser(argparse.ArgumentParser):
+    """Says what is wrong in one line."""
+
+    def error(self, message: str) -> Any:
+        """Leave with exit code 2."""
+        self.exit(USAGE, usage_error(message, f"{self.prog} --help"))
+
+
+def usage_error(message: str, advice: str) -> str:
+    """Return the line that tells of wrong arguments."""
+    return f"qplug: error: {printable(message)}; see '{advice}'\n"
+
+
+def global_parser(app: "Qplug") -> Parser:
+    """Return the parser of the global options.
+
+    It leaves alone what follows the command's first word: ``--project`` means another thing there.
+    """
+    parser = Parser(
+        prog=app.NAME,
+        usage="%(prog)s [OPTION ...] COMMAND [ARGUMENT ...]",
+        description="Provision the network of instances. Without a command, ask for commands.",
+        add_help=False,
+        allow_abbrev=False,
+    )
+    option = parser.add_argument
+    option("-h", "--help", action=HelpAction, nargs=0, default=app, help="print this")
+    option("--version", action="version", version=f"%(prog)s {__version__}", help="print it")
+    option(
+        "--config-file",
+        action="append",
+        default=[],
+        dest="config_files",
+        metavar="FILE",
+        help="read this instead of qplug.conf; of several, later ones win",
+    )
+    option("--project", metavar="ID", help="act as a member of this project, not as admin")
+    option(
+        "--as-admin",
+        action="store_true",
+        help="with --project, keep an admin's rights; the project owns what is made",
+    )
+    option("--via-service", action="store_true", help="not part of this release")
+    option("-v", "--verbose", action="store_true", help="tell more on stderr")
+    option("--debug", action="store_true", help="tell everything, with tracebacks")
+    option("command", nargs=argparse.REMAINDER, help=argparse.SUPPRESS)
+    return parser

@@ -1,10 +1,8 @@
 """Transactions and their retries."""
 
-import os
 import random
 import threading
 import time
-import weakref
 from collections.abc import Callable
 from contextlib import nullcontext
 from typing import TypeVar
@@ -13,9 +11,9 @@ import sqlalchemy as sa
 from sqlalchemy import exc
 from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.engine.base import Transaction
-from sqlalchemy.pool import QueuePool
 
 from qplug.db.failures import FAILURES, may_pass, name_of, translated
+from qplug.db.forks import Gate, at_forks
 from qplug.db.migrate import Migrations, ensure, stored, upgrade
 from qplug.db.servers import server_engine
 from qplug.db.sqlite import is_memory, is_missing, sqlite_engine
@@ -29,9 +27,6 @@ ATTEMPTS = 20
 
 PATIENCE = 30.0
 """Seconds that an upgrade by hand tries to get its turn."""
-
-FORK_WAIT = 2.0
-"""Seconds that a fork waits for transactions of other threads to end."""
 
 DRIVERS = {
     "sqlite": "write sqlite:///",
@@ -55,7 +50,13 @@ class Database:
         self._checked = False
         # An in-memory SQLite is one connection, so that its transactions must take turns.
         self._turn = threading.RLock() if self.in_memory else None
-        _survive_forks(self)
+        self._gate = Gate()
+        at_forks(
+            self,
+            before=Database._before_fork,
+            parent=Database._after_fork,
+            child=Database._begin_in_child,
+        )
 
     @property
     def in_memory(self) -> bool:
@@ -105,7 +106,7 @@ class Database:
     def _retried(self, until: float, step: Callable[[], T]) -> T:
         for attempt in range(1, ATTEMPTS + 1):
             try:
-                with self._turn or nullcontext():
+                with self._gate.passing(), self._turn or nullcontext():
                     return step()
             except (exc.IntegrityError, exc.DataError):
                 raise
@@ -140,20 +141,20 @@ class Database:
                 ) from error
             raise
 
-    def _close_before_fork(self) -> None:
-        """Let no child inherit a connection, which is not its own to close.
+    def _before_fork(self) -> None:
+        """Close everything: SQLite's locks do not pass to a child, but its note of them does.
 
-        SQLite's locks do not pass to a child but its note of them does, so that a child would
-        write without any.
+        A child would write without any lock, or wait for ever for one that nobody holds.
         """
-        end = time.monotonic() + FORK_WAIT
-        pool = self.engine.pool
-        while isinstance(pool, QueuePool) and pool.checkedout() and time.monotonic() < end:
-            time.sleep(0.001)
+        self._gate.close()
         if not self.in_memory:
             self.engine.dispose()
 
-    def _start_in_child(self) -> None:
+    def _after_fork(self) -> None:
+        self._gate.open()
+
+    def _begin_in_child(self) -> None:
+        self._gate = Gate()
         self.engine.dispose(close=False)
         if self.in_memory:
             self._turn, self._checked = threading.RLock(), False
@@ -180,18 +181,3 @@ def make_engine(url: str) -> Engine:
             "named by option 'connection'",
             "its value is no URL like sqlite:////var/lib/qplug/qplug.sqlite",
         ) from error
-
-
-def _survive_forks(database: Database) -> None:
-    """Have every fork of this process leave the database usable on both sides."""
-    reference = weakref.ref(database)
-
-    def before() -> None:
-        if (found := reference()) is not None:
-            found._close_before_fork()
-
-    def after() -> None:
-        if (found := reference()) is not None:
-            found._start_in_child()
-
-    os.register_at_fork(before=before, after_in_child=after)

@@ -54,8 +54,8 @@ def read(path: str) -> Sequence[Setting]:
     try:
         cfg.ConfigParser(path, sections).parse()
     except iniparser.ParseError as error:
-        # The line itself is not shown: it may hold a password.
-        raise ConfigInvalid(path, f"line {error.lineno} is wrong: {error.msg}") from error
+        # The line itself is not shown, nor chained for a traceback: it may hold a password.
+        raise ConfigInvalid(path, f"line {error.lineno} is wrong: {error.msg}") from None
     except UnicodeDecodeError as error:
         raise ConfigInvalid(path, "it must be text in UTF-8") from error
     except OSError as error:

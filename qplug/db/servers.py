@@ -4,7 +4,10 @@ from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy import event
-from sqlalchemy.engine import URL, Connection, Engine
+from sqlalchemy.engine import URL, Connection, Dialect, Engine
+
+from qplug.db.failures import name_of
+from qplug.errors import DatabaseUnusable
 
 WAIT = 3
 """Seconds for a server to answer, a row to be free, a connection to come back; then again."""
@@ -23,6 +26,13 @@ def server_engine(url: URL) -> Engine:
         pool_pre_ping=True,
         pool_timeout=WAIT,
     )
+
+    @event.listens_for(engine, "do_connect")
+    def connect(dialect: Dialect, _: object, args: list[Any], options: dict[str, Any]) -> Any:
+        try:
+            return dialect.connect(*args, **options)
+        except TypeError as error:  # PyMySQL's word for an option it does not know
+            raise DatabaseUnusable(name_of(url), str(error)) from error
 
     @event.listens_for(engine, "connect")
     def configure(connection: Any, _: object) -> None:

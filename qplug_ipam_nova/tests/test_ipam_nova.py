@@ -8,8 +8,6 @@ from uuid import uuid4
 import pytest
 from netaddr import IPAddress, IPNetwork
 from oslo_config.cfg import ConfigOpts
-from qplug_ipam_nova.driver import NovaIpam
-from qplug_ipam_nova.options import list_opts
 
 from qplug.errors import (
     CidrConflict,
@@ -25,6 +23,8 @@ from qplug.model.ipv6 import to_global
 from qplug.testing.ipam import IpamDriverSuite
 from qplug.testing.ipam.asking import fill, give, held, kept
 from qplug.testing.values import after, call, network, subnet, vif
+from qplug_ipam_nova.driver import NovaIpam
+from qplug_ipam_nova.options import list_opts
 
 PREFIX = IPNetwork("fd00::/64")
 

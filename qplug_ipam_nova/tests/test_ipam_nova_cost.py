@@ -10,8 +10,6 @@ from uuid import uuid4
 import pytest
 import sqlalchemy as sa
 from netaddr import IPAddress
-from qplug_ipam_nova.driver import NovaIpam
-from qplug_ipam_nova.tables import addresses, free
 from sqlalchemy.engine import Engine
 
 from qplug.model import Network, Subnet
@@ -19,6 +17,8 @@ from qplug.testing.clock import counted_statements
 from qplug.testing.databases import VARIABLE
 from qplug.testing.ipam.asking import fill, give, held, kept
 from qplug.testing.values import NOW, call, network, subnet, vif
+from qplug_ipam_nova.driver import NovaIpam
+from qplug_ipam_nova.tables import addresses, free
 
 only_sqlite = pytest.mark.skipif(VARIABLE in os.environ, reason="SQLite alone tells its steps")
 

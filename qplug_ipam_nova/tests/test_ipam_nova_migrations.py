@@ -7,10 +7,10 @@ import sqlalchemy as sa
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from qplug_ipam_nova.migrations import MIGRATIONS
-from qplug_ipam_nova.tables import addresses, free, metadata
 
 from qplug.db import Database
+from qplug_ipam_nova.migrations import MIGRATIONS
+from qplug_ipam_nova.tables import addresses, free, metadata
 
 
 @pytest.fixture

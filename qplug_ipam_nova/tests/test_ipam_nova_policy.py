@@ -15,12 +15,12 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 from netaddr import IPAddress
-from qplug_ipam_nova.driver import NovaIpam
 
 from qplug.errors import FixedIpAlreadyInUse, FixedIpInvalid, NoMoreFixedIps, QplugError
 from qplug.model import Call, Vif
 from qplug.testing.ipam.asking import kept
 from qplug.testing.values import NOW, call, subnet, vif
+from qplug_ipam_nova.driver import NovaIpam
 
 POOLS = ["10.0.0.0-10.0.0.6", "10.0.0.9-10.0.0.15"]
 RESERVED = ["10.0.0.4", "10.0.0.11-10.0.0.13"]

@@ -3,6 +3,7 @@
 import ast
 import builtins
 import configparser
+import os
 import re
 import tomllib
 from collections.abc import Iterator
@@ -15,6 +16,7 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+import qplug
 from qplug import errors
 from qplug.contracts import KINDS
 from qplug.model import Capability
@@ -68,6 +70,11 @@ def test_a_plugin_requires_the_core_and_is_licensed_like_it(folder: Path) -> Non
     assert "qplug-core" in {Requirement(line).name for line in required(folder)}
     assert (folder / "LICENSE").read_text() == (ROOT / "LICENSE").read_text()
     assert (folder / "README.md").is_file()
+
+
+def test_the_run_against_wheels_has_nothing_of_the_checkout() -> None:
+    wanted = "site-packages" if "QPLUG_TEST_WHEELS" in os.environ else ROOT.name
+    assert Path(qplug.__file__).parents[1].name == wanted
 
 
 # --- errors that docstrings promise -------------------------------------------------------------

@@ -41,6 +41,7 @@ from qplug.testing.values import (
 @pytest.fixture
 def store(database_url: str) -> Iterator[Store]:
     store = Store(database_url)
+    store.database.upgrade()
     yield store
     store.close()
 

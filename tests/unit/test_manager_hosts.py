@@ -425,7 +425,7 @@ def test_a_host_that_cannot_take_a_network_over_leaves_it_to_others(
     after = chain.holdings()
     assert [after[part] for part in LEASED] == [before[part] for part in LEASED]
     init_host(chain)
-    assert chain.l3.gateways == chain.dhcp.served == {}
+    assert (chain.l3.gateways, chain.dhcp.served) == ({}, {})
     guest_on(chain, "blue")
     assert chain.admin.get("blue").host == "host-1"
     assert set(chain.l3.gateways) == {network.id}

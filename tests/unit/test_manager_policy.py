@@ -209,6 +209,17 @@ def test_nobody_can_do_or_learn_anything_of_another_projects_things(
     assert after == before
 
 
+@pytest.mark.parametrize("action", sorted(OPERATIONS))
+def test_the_default_rules_let_an_administrator_do_everything(
+    action: str, make_manager: MakeManager, forbid: Callable[..., None], instance: Instance
+) -> None:
+    """They are not asked at all unless there is a policy file, be it an empty one."""
+    forbid()
+    manager = make_manager()
+    network = _network_and_instance(manager, instance, besides=action)
+    OPERATIONS[action](manager, ADMIN, network, instance)
+
+
 # --- who sees what ------------------------------------------------------------------------------
 
 

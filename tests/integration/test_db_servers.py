@@ -1,7 +1,7 @@
 """PostgreSQL and MariaDB: types, conflicts, schemas, and servers that break off."""
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, suppress
+from contextlib import ExitStack, closing, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from threading import Barrier, BrokenBarrierError, Thread
@@ -222,6 +222,13 @@ class TestTransactions:
     def test_a_pooled_connection_that_broke_is_replaced(self, database: Database) -> None:
         kill(database, database.read(call(), session))
         assert database.read(call(), epochs) == []
+
+    def test_connections_that_are_all_in_use_are_said(self, database: Database) -> None:
+        with ExitStack() as stack:
+            for _ in range(15):  # what SQLAlchemy's pool gives at most
+                stack.enter_context(database.engine.connect())
+            with pytest.raises(DatabaseUnavailable, match="all its connections are in use; try"):
+                database.read(call(0.1), epochs)
 
     def test_parent_and_child_use_what_the_parent_opened(self, database: Database) -> None:
         database.write(call(), add("before"))

@@ -2,10 +2,7 @@
 
 import argparse
 import gc
-import os
-import sys
-import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -14,9 +11,11 @@ from cliff.app import App
 from cliff.command import Command
 
 from qplug import __version__
-from qplug.cli.commands import Commands, UnknownCommand
+from qplug.cli.base import WrongUsage
+from qplug.cli.commands import Commands
+from qplug.cli.failures import flushed, guarded
 from qplug.cli.help import Complete, Help
-from qplug.cli.messages import complain, logged
+from qplug.cli.messages import logged
 from qplug.cli.options import USAGE, global_parser, usage_error
 from qplug.cli.signals import interruptible
 from qplug.errors import CommandBroken, QplugError
@@ -27,9 +26,6 @@ if TYPE_CHECKING:  # what makes `qplug --help` slow is imported where a command 
     from qplug.api import NetworkApi
     from qplug.manager import Manager
 
-PIPE_CLOSED = 141
-"""The exit code when who reads the answer has seen enough, as SIGPIPE would give."""
-
 
 class Qplug(App):
     """cliff's application with our options, errors and signals.
@@ -39,6 +35,7 @@ class Qplug(App):
     """
 
     NAME = "qplug"
+    command_manager: Commands
 
     def __init__(self) -> None:
         super().__init__(description=None, version=__version__, command_manager=Commands())
@@ -92,13 +89,13 @@ class Qplug(App):
 
     def run(self, argv: list[str]) -> int:
         """Run what the arguments say, and return the exit code."""
-        code = self._guarded(lambda: self._run(argv))
-        return self._flushed(code)
+        code = guarded(self, lambda: self._run(argv))
+        return flushed(self, code)
 
     def _run(self, argv: list[str]) -> int:
         self.options = self.parser.parse_args(argv)
         if self.options.via_service:
-            self.parser.error("--via-service: the service is not part of this release")
+            raise WrongUsage("--via-service: the service is not part of this release")
         with logged(verbose=self.options.verbose, debug=self.options.debug), closing(self):
             if self.options.command:
                 return self.run_subcommand(self.options.command)
@@ -116,7 +113,7 @@ class Qplug(App):
     def run_subcommand(self, argv: list[str]) -> int:
         """Run one command and return its exit code; failures are told and never raised."""
         with interruptible():
-            return self._guarded(lambda: self._run_command(argv))
+            return guarded(self, lambda: self._run_command(argv))
 
     def _run_command(self, argv: list[str]) -> int:
         factory, name, words = self.command_manager.find_command(argv)
@@ -139,51 +136,6 @@ class Qplug(App):
         parser.error = wrong_usage  # type: ignore[method-assign]  # cliff makes the parser, not we
         return command, parser
 
-    # --- failures ---
-
-    def _guarded(self, work: Callable[[], int]) -> int:
-        try:
-            return work()
-        except SystemExit as leaving:  # argparse has said why; a plugin's command may do it here
-            if isinstance(leaving.code, str):
-                return self._failed(leaving.code)
-            return leaving.code or 0
-        except BrokenPipeError:
-            return PIPE_CLOSED
-        except UnknownCommand as error:
-            return self._unknown(error)
-        except QplugError as error:
-            return self._failed(str(error))
-        except OSError as error:  # the file system's word, such as a folder that cannot be made
-            return self._failed(str(error))
-        except Exception as error:  # nobody else is left to tell of it
-            what = f"{type(error).__name__}: {error}"
-            return self._failed(f"this is a bug ({what}); see where with 'qplug --debug'")
-
-    def _failed(self, sentence: str) -> int:
-        if self.options.debug:
-            traceback.print_exc()
-        complain(sentence)
-        return 1
-
-    def _unknown(self, error: UnknownCommand) -> int:
-        near = self.get_fuzzy_matches(error.words[0])
-        near = [name for name in near if name.startswith(error.words[0])] or near
-        hint = f"did you mean {_either(near)}?" if near else "see 'qplug --help'"
-        complain(f"{error}; {hint}")
-        return USAGE
-
-    def _flushed(self, code: int) -> int:
-        """Write out what was printed; who closed the pipe has seen enough and is told nothing."""
-        try:
-            self.stdout.flush()
-        except OSError as error:
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            if isinstance(error, BrokenPipeError):
-                return PIPE_CLOSED
-            return self._failed(f"the answer cannot be written: {error.strerror}")
-        return code
-
 
 @contextmanager
 def collecting_nothing() -> Iterator[None]:
@@ -194,8 +146,3 @@ def collecting_nothing() -> Iterator[None]:
     finally:
         gc.freeze()
         gc.enable()
-
-
-def _either(names: list[str]) -> str:
-    *most, last = (f"'{name}'" for name in names)
-    return f"{', '.join(most)} or {last}" if most else last

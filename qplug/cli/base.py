@@ -8,7 +8,6 @@ from cliff.command import Command
 from cliff.display import DisplayCommandBase
 
 from qplug.cli.columns import fitted
-from qplug.errors import InvalidInput
 
 if TYPE_CHECKING:  # what makes `qplug --help` slow is imported where a command needs it
     from qplug.api import NetworkApi
@@ -20,6 +19,10 @@ Row = tuple[Sequence[str], Sequence[Any]]
 
 Rows = tuple[Sequence[str], Iterable[Sequence[Any]]]
 """What ``Lister`` wants: columns, and rows of their values."""
+
+
+class WrongUsage(Exception):
+    """The arguments do not fit together; the text says how, and the exit code is 2."""
 
 
 class ManagerCommand(Command):
@@ -69,7 +72,7 @@ class Printed(ManagerCommand, DisplayCommandBase[Any]):
         known = self.columns_for(parsed_args.formatter)
         for name in parsed_args.columns:
             if self._normalize_column_name(name) not in known:
-                raise InvalidInput("column", name, f"one of {', '.join(known)}")
+                raise WrongUsage(f"there is no column '{name}', but {', '.join(known)}")
         if parsed_args.formatter == "table" and not parsed_args.columns:
             parsed_args.columns = self.brief
         return super().run(parsed_args)

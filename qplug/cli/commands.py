@@ -1,5 +1,6 @@
 """Which commands there are, found without importing any of them."""
 
+from collections.abc import Sequence
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
@@ -14,9 +15,10 @@ NAMESPACE = "qplug.cli"
 class UnknownCommand(ValueError):
     """No installed package brings such a command. cliff wants it to be a ValueError."""
 
-    def __init__(self, words: list[str]) -> None:
+    def __init__(self, words: Sequence[str], *, help_wanted: bool) -> None:
         super().__init__(f"no command is called '{' '.join(words)}'")
         self.words = words
+        self.help_wanted = help_wanted
 
 
 class Offer(EntryPoint):
@@ -77,8 +79,13 @@ class Commands(CommandManager):
         try:
             return super().find_command(argv)
         except ValueError as error:
-            words = argv[: self._get_last_possible_command_index(argv)]
-            raise UnknownCommand(words or argv) from error
+            words = argv[: self._get_last_possible_command_index(argv)] or argv
+            help_wanted = not {"-h", "--help"}.isdisjoint(argv)
+            raise UnknownCommand(words, help_wanted=help_wanted) from error
+
+    def of(self, noun: str) -> Sequence[str]:
+        """Return the names of a noun's commands, sorted."""
+        return sorted(name for name in self.commands if name.startswith(f"{noun} "))
 
 
 def _words(name: str) -> str:

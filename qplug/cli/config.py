@@ -6,7 +6,7 @@ from qplug.cli.base import ManagerCommand
 
 
 class ConfigSample(ManagerCommand):
-    """Print a qplug.conf with every option of what is installed, commented out."""
+    """Print a qplug.conf with every option, commented out."""
 
     def take_action(self, parsed_args: Namespace) -> None:
         """Print it."""
@@ -16,7 +16,10 @@ class ConfigSample(ManagerCommand):
 
 
 class ConfigValidate(ManagerCommand):
-    """Print what is wrong in the configuration, a line each; the exit code is 1 if anything is."""
+    """Print what is wrong in the configuration.
+
+    Each problem is a line; the exit code is 1 if there are any.
+    """
 
     def take_action(self, parsed_args: Namespace) -> int:
         """Print it."""

@@ -14,7 +14,7 @@ COLUMNS = ("name", "database", "found", "expected")
 
 
 class DbCurrent(Printed, Lister):
-    """Show which version the tables have, and which is expected; nothing is changed."""
+    """Show which version the tables have and should have."""
 
     columns = COLUMNS
 
@@ -26,7 +26,7 @@ class DbCurrent(Printed, Lister):
 
 
 class DbUpgrade(Printed, Lister):
-    """Bring all tables to the version that is expected, making those that are not there."""
+    """Make all tables, or bring them to this release."""
 
     columns = COLUMNS
 

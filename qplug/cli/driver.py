@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class DriverList(Printed, Lister):
-    """List the installed drivers; a broken one says in its state what is wrong."""
+    """List the installed drivers, the broken ones too."""
 
     columns = ("kind", "name", "package", "version", "state")
 
@@ -50,7 +50,7 @@ class DriverShow(Printed, ShowOne):
 
 
 class DriverCheck(Printed, Lister):
-    """Ask the configured drivers whether what is behind them works."""
+    """Ask the configured drivers if what they drive works."""
 
     columns = ("kind", "name", "result")
 

@@ -70,7 +70,7 @@ class FixedIpShow(Printed, ShowOne):
 
 
 class FixedIpAdd(Printed, ShowOne):
-    """Give an instance one address more, on the vif it has on a network, and show it."""
+    """Give an instance one address more on a network."""
 
     columns = ("address",)
 

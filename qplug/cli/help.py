@@ -53,11 +53,15 @@ class Complete(CompleteCommand):
 
 
 def print_overview(app: "Qplug") -> None:
-    """Print the options and the commands, each with the first line that tells of it."""
-    names = sorted(name for name, _ in app.command_manager)
-    width = max(map(len, names))
+    """Print the options and the commands."""
     app.parser.print_help(app.stdout)
     print("\ncommands:", file=app.stdout)
+    print_commands(app, sorted(name for name, _ in app.command_manager))
+
+
+def print_commands(app: "Qplug", names: Sequence[str]) -> None:
+    """Print commands, each with the first line that tells of it."""
+    width = max(map(len, names))
     for name in names:
         print(f"  {name:<{width}}  {_summary(app, name)}", file=app.stdout)
 

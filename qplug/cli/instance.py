@@ -9,9 +9,9 @@ from cliff.lister import Lister
 
 from qplug.cli import columns
 from qplug.cli.arguments import add_instance, network_request, uuid
-from qplug.cli.base import ManagerCommand, Printed, Rows
+from qplug.cli.base import ManagerCommand, Printed, Rows, WrongUsage
 from qplug.cli.messages import complain
-from qplug.errors import InvalidInput, QplugError
+from qplug.errors import QplugError
 
 if TYPE_CHECKING:
     from qplug.network_info import NetworkInfo
@@ -35,9 +35,9 @@ class InfoLister(Printed, Lister):
 
 
 class InstanceAllocate(InfoLister):
-    """Give an instance its vifs and addresses, and show them.
+    """Give an instance its vifs and addresses.
 
-    Doing it again shows the same.
+    Doing it again shows the same; another request for the same instance is refused.
     """
 
     def get_parser(self, prog_name: str) -> ArgumentParser:
@@ -86,7 +86,7 @@ class InstanceAllocate(InfoLister):
     def _owner_of_it(self, parsed_args: Namespace) -> str:
         owner = self.owner(parsed_args.project)
         if owner is None:
-            raise InvalidInput("project", "", "named by --project, as every instance has an owner")
+            raise WrongUsage("an instance has an owner; name it with --project")
         return owner
 
 
@@ -139,7 +139,11 @@ class InstanceFind(Printed, Lister):
 
 
 class InstanceDeallocate(ManagerCommand):
-    """Take back all that instances have; one that has nothing is no error."""
+    """Take back all that instances have.
+
+    One that has nothing is no error. What cannot be taken back now is told, and its addresses are
+    held until the instance is deallocated again.
+    """
 
     def get_parser(self, prog_name: str) -> ArgumentParser:
         """Add its arguments."""

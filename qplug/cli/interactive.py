@@ -19,6 +19,7 @@ class Interactive(InteractiveApp):
             super().__init__(app, app.command_manager, app.stdin, app.stdout)
         finally:
             sys.argv = arguments
+        self.prompt = f"({app.NAME}) "  # cliff says so before cmd2 sets its own
 
     def precmd(self, statement: cmd2.Statement | str) -> cmd2.Statement:
         """Change nothing: cliff would join the words of a command and forget their quotes."""

@@ -2,6 +2,7 @@
 
 import atexit
 import gc
+import os
 import sys
 from collections.abc import Sequence
 
@@ -13,6 +14,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     0 is success, 1 refused or failed, 2 wrong usage, and 128 plus a signal's number its arrival.
     """
+    for stream in ("stdout", "stderr"):  # whoever started us may have closed them
+        if getattr(sys, stream) is None:
+            setattr(sys, stream, open(os.devnull, "w"))  # noqa: SIM115  # open until the end
     atexit.register(gc.freeze)  # Python's last collection would look at every module, for nothing
     try:
         with interruptible():

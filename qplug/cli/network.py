@@ -8,7 +8,7 @@ from cliff.show import ShowOne
 
 from qplug.cli import columns
 from qplug.cli.arguments import add_network, addresses, gateway
-from qplug.cli.base import ManagerCommand, Printed, Row, Rows
+from qplug.cli.base import ManagerCommand, Printed, Row, Rows, WrongUsage
 from qplug.parsing import address, address_range, cidr
 
 BOTH_VERSIONS = (4, 6)
@@ -87,7 +87,7 @@ class NetworkCreate(Printed, ShowOne):
 
 
 class NetworkList(Printed, Lister):
-    """List networks, in the order in which they were made."""
+    """List networks, the oldest first."""
 
     columns = columns.NETWORK
     brief = ("id", "label", "project_id", "host", "subnets")
@@ -115,7 +115,7 @@ class NetworkShow(Printed, ShowOne):
 
 
 class NetworkSet(Printed, ShowOne):
-    """Change what is said of a network; its addresses stay as they are."""
+    """Change a network; its addresses stay as they are."""
 
     columns = columns.NETWORK
 
@@ -132,12 +132,14 @@ class NetworkSet(Printed, ShowOne):
         changes = _properties(parsed_args)
         if parsed_args.label is not None:
             changes["label"] = parsed_args.label
+        if not changes:
+            raise WrongUsage("nothing is to be changed; name an option and its value")
         changed = self.api.update(parsed_args.network, **changes)
         return columns.NETWORK, columns.network_row(changed)
 
 
 class NetworkSetHost(Printed, ShowOne):
-    """Give a network the host that serves it, unless it has one, and show which it has then."""
+    """Give a network the host that serves it, if it has none."""
 
     columns = ("host",)
 
@@ -154,7 +156,10 @@ class NetworkSetHost(Printed, ShowOne):
 
 
 class NetworkDisassociate(Printed, ShowOne):
-    """Take host and owner from a network; without an owner it is global."""
+    """Take host and owner from a network.
+
+    Without an owner it is global.
+    """
 
     columns = columns.NETWORK
 

@@ -10,6 +10,8 @@ from qplug.cli.messages import printable
 if TYPE_CHECKING:
     from qplug.cli.app import Qplug
 
+GLOBAL = {"--config-file", "--project", "--as-admin", "--via-service", "-v", "--verbose", "--debug"}
+
 USAGE = 2
 """The exit code of wrong usage."""
 
@@ -24,6 +26,8 @@ class Parser(argparse.ArgumentParser):
 
 def usage_error(message: str, advice: str) -> str:
     """Return the line that tells of wrong arguments."""
+    if message.startswith("unrecognized") and not GLOBAL.isdisjoint(message.split()):
+        message += " (global options stand before the command)"
     return f"qplug: error: {printable(message)}; see '{advice}'\n"
 
 

@@ -12,7 +12,7 @@ from qplug.parsing import mac
 
 
 class VifList(Printed, Lister):
-    """List the vifs of an instance, in the order in which it sees them."""
+    """List the vifs of an instance, in its order."""
 
     columns = columns.VIF
     brief = ("id", "mac", "network_id")

@@ -1,7 +1,8 @@
 """The driver chain: which step comes when, and what happens when one fails.
 
 It knows the contracts and the store, never a driver. ``Manager`` is the door; behind it are
-``networks``, ``instances``, ``fixed_ips`` and ``hosts``, which trust their arguments' rights.
+``networks``, ``creating``, ``deleting``, ``instances``, ``fixed_ips`` and ``hosts``, which trust
+their arguments' rights.
 """
 
 from qplug.manager.chain import Chain

@@ -9,6 +9,8 @@ from netaddr import EUI, IPAddress
 from qplug.errors import FixedIpNotFound, InstanceNotFound, VifNotFound
 from qplug.manager.chain import Chain
 from qplug.manager.context import Context
+from qplug.manager.creating import Creating
+from qplug.manager.deleting import Deleting
 from qplug.manager.fixed_ips import FixedIps, IpMatch
 from qplug.manager.hosts import Hosts
 from qplug.manager.info import Info
@@ -45,7 +47,9 @@ class Manager:
         self._policy = Policy(chain.conf)
         self.hosts = Hosts(chain)
         info = Info(chain)
-        self.networks = Networks(chain, self.hosts)
+        self.networks = Networks(chain)
+        self.creating = Creating(chain, self.hosts)
+        self.deleting = Deleting(chain, self.hosts)
         self.instances = Instances(chain, self.hosts, Release(chain, self.hosts), info)
         self.fixed_ips = FixedIps(chain, self.hosts, info)
 
@@ -56,9 +60,9 @@ class Manager:
     # --- networks ---
 
     def create_network(self, context: Context, spec: NetworkSpec) -> Network:
-        """Make or adopt a network; see :meth:`Networks.create`."""
+        """Make or adopt a network; see :meth:`Creating.create`."""
         self._policy.check(context, "create_networks", spec.project_id)
-        return self.networks.create(self._call(context), spec)
+        return self.creating.create(self._call(context), spec)
 
     def get_all_networks(self, context: Context) -> Sequence[Network]:
         """Return the networks the caller sees, in order of creation."""
@@ -92,11 +96,11 @@ class Manager:
         return self.networks.disassociate(call, found, host=host, project=project)
 
     def delete_network(self, context: Context, network: str, *, with_quantum: bool = False) -> None:
-        """Delete a network; see :meth:`Networks.delete`."""
+        """Delete a network; see :meth:`Deleting.delete`."""
         call = self._call(context)
-        found = self.networks.deletable(call, network, self._policy.sees(context))
+        found = self.deleting.find(call, network, self._policy.sees(context))
         self._policy.check(context, "delete_network", found.project_id)
-        self.networks.delete(call, found, with_quantum=with_quantum)
+        self.deleting.delete(call, found, with_quantum=with_quantum)
 
     def validate_networks(self, context: Context, networks: Sequence[str] = ()) -> None:
         """Check that networks can be used; none is fine."""

@@ -1,130 +1,23 @@
-"""Networks: made in Quantum, IPAM, gateway and store together, or not at all."""
+"""Networks that are there: looking at them, and changing what can be changed."""
 
-import logging
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Unpack
 
 from qplug.contracts import AddressUsage
-from qplug.errors import (
-    Conflict,
-    InvalidInput,
-    NetworkBusy,
-    NetworkInTransition,
-    NetworkNotFound,
-    NetworkNotInQuantum,
-    NotSupported,
-)
-from qplug.manager.chain import Chain, Undo, attempt, step
-from qplug.manager.hosts import Hosts
-from qplug.manager.requests import NetworkSpec, check_network, check_text, check_uuid, subnets_of
+from qplug.errors import InvalidInput, NetworkNotFound, NotSupported
+from qplug.manager.chain import Chain, step
+from qplug.manager.requests import check_network, check_text
 from qplug.model import Call, Network, SubnetUsage
-from qplug.store import Deletion, NetworkChanges
-
-LOG = logging.getLogger(__name__)
+from qplug.store import NetworkChanges
 
 
 class Networks:
-    """Creates, reads, changes and deletes networks."""
+    """Reads and changes networks."""
 
-    def __init__(self, chain: Chain, hosts: Hosts) -> None:
+    def __init__(self, chain: Chain) -> None:
         self._chain = chain
-        self._hosts = hosts
         self._store = chain.store.networks
-
-    # --- creating ---
-
-    def create(self, call: Call, spec: NetworkSpec) -> Network:
-        """Make a network, or adopt the Quantum network that the spec names.
-
-        :raises Invalid: the spec can never be right
-        :raises LabelInUse, CidrConflict, NetworkExists: the owner has such a one already
-        :raises NetworkNotInQuantum: there is nothing to adopt
-        Whatever fails, nothing of the network is left and an adopted one is as it was.
-        """
-        network = check_network(self._complete(spec))
-        if network.adopted:
-            self._find_in_quantum(call, network)
-        self._store.reserve(call, network)
-        undo, made = Undo(), network
-        try:
-            if not network.adopted:
-                made = self._make_in_quantum(call, network, undo)
-            self._equip(call, made, undo)
-            self._store.activate(call, network.id, made)
-        except BaseException:
-            self._undo(call, network, made, undo)
-            raise
-        return made
-
-    def _complete(self, spec: NetworkSpec) -> Network:
-        uuid = None if spec.uuid is None else check_uuid("network", spec.uuid)
-        return Network(
-            id=uuid or self._chain.new_id(),
-            label=spec.label,
-            project_id=spec.project_id,
-            quantum_project=self._chain.quantum_project(spec.project_id),
-            priority=spec.priority,
-            host=str(self._chain.conf.host),
-            zone=spec.zone,
-            rxtx_base=spec.rxtx_base,
-            adopted=uuid is not None,
-            drivers=self._chain.names,
-            subnets=subnets_of(spec, self._chain.new_id),
-        )
-
-    def _find_in_quantum(self, call: Call, network: Network) -> None:
-        with step(call, "quantum", "looking for the network to adopt"):
-            found = self._chain.quantum.network_exists(call, network.quantum_project, network.id)
-        if not found:
-            raise NetworkNotInQuantum(network.id, network.quantum_project)
-
-    def _equip(self, call: Call, network: Network, undo: Undo) -> None:
-        late = self._chain.overtime
-        undo.add(
-            "subnets could not be taken back",
-            lambda: self._chain.ipam.delete_subnets(late(call), network),
-        )
-        with step(call, "ipam", "creating subnets"):
-            self._chain.ipam.create_subnets(call, network)
-        self._hosts.route(call, network, undo)
-
-    def _make_in_quantum(self, call: Call, network: Network, undo: Undo) -> Network:
-        late, quantum, key = self._chain.overtime, self._chain.quantum, network.id
-        made: list[str] = []
-
-        def take_back() -> None:
-            project = network.quantum_project
-            found = made[0] if made else quantum.network_by_key(late(call), project, key)
-            if found is not None:
-                quantum.delete_network(late(call), project, found)
-
-        undo.add("the Quantum network could not be taken back", take_back)
-        with step(call, "quantum", "creating the network"):
-            made.append(
-                quantum.create_network(
-                    call,
-                    network.quantum_project,
-                    network.label,
-                    key=key,
-                    zone=network.zone or str(self._chain.conf.node_availability_zone),
-                )
-            )
-        return replace(network, id=made[0])
-
-    def _undo(self, call: Call, network: Network, made: Network, undo: Undo) -> None:
-        """Take everything back; what cannot be stays recorded, for deleting it to go on from."""
-        late = self._chain.overtime
-        attempt(
-            "a failed network stays as being made",
-            lambda: self._store.abandon(late(call), network.id, made),
-        )
-        if undo.run():
-            attempt(
-                "a failed network stays",
-                lambda: self._store.forget(late(call), network.id, made.id),
-            )
 
     # --- reading ---
 
@@ -221,81 +114,6 @@ class Networks:
         :raises LabelInUse, CidrConflict: a global network is in the way
         """
         return self._store.disassociate(call, network.id, host=host, project=project)
-
-    # --- deleting ---
-
-    def delete(self, call: Call, network: Network, *, with_quantum: bool = False) -> None:
-        """Delete a network that no instance uses. An adopted one is left in Quantum by default.
-
-        What is refused changes nothing. What fails half-way stays hidden, and deleting it again
-        goes on from there.
-
-        :raises NetworkBusy, NetworkInUse: instances or strangers use it
-        """
-        self._chain.refuse_other_drivers(network)
-        deletion = self._store.begin_delete(call, network.id)
-        network, in_quantum = deletion.network, with_quantum or not network.adopted
-        with self._cancelled_by(BaseException, call, deletion):
-            self._hosts.refuse_other_host(network)
-            if in_quantum:
-                self._refuse_ports(call, network)
-        # Any other failure of IPAM may have come after it had forgotten the subnets.
-        with self._cancelled_by(Conflict, call, deletion), step(call, "ipam", "deleting subnets"):
-            self._chain.ipam.delete_subnets(call, network)
-        self._hosts.stop(call, network)
-        if in_quantum:
-            self._delete_in_quantum(call, network)
-        self._store.forget(call, network.id)
-
-    def _delete_in_quantum(self, call: Call, network: Network) -> None:
-        quantum, project = self._chain.quantum, network.quantum_project
-        with step(call, "quantum", "deleting the network"):
-            if quantum.delete_network(call, project, network.id):
-                return
-            # A creation that timed out may have made it without telling us its id.
-            made = quantum.network_by_key(call, project, network.id)
-            if made is not None:
-                quantum.delete_network(call, project, made)
-
-    def deletable(self, call: Call, id_or_label: str, sees: str | None) -> Network:
-        """Return a network to be deleted, be it one whose deletion failed half-way.
-
-        :raises NetworkNotFound, AmbiguousLabel: there is none, or several
-        :raises NetworkInTransition: it is being created
-        """
-        for state in ("active", "deleting", "building"):
-            try:
-                found = self._store.find(call, id_or_label, project_id=sees, state=state)
-            except NetworkNotFound:
-                continue
-            if state == "building":
-                raise NetworkInTransition(id_or_label, state)
-            return found
-        raise NetworkNotFound(id_or_label, sees)
-
-    def _refuse_ports(self, call: Call, network: Network) -> None:
-        with step(call, "quantum", "looking for ports"):
-            try:
-                ports = list(self._chain.quantum.ports(call, network.quantum_project, network.id))
-            except NetworkNotFound:
-                return  # deleted behind our back: nothing can be on it
-        others = [port for port in ports if port.attachment != network.gateway_device]
-        if others:
-            raise NetworkBusy(network.label, len(others))
-
-    @contextmanager
-    def _cancelled_by(
-        self, refusal: type[BaseException], call: Call, deletion: Deletion
-    ) -> Iterator[None]:
-        """Show the network again when nothing was done to it."""
-        try:
-            yield
-        except refusal:
-            attempt(
-                "a network whose deletion was refused stays hidden",
-                lambda: self._store.cancel_delete(self._chain.overtime(call), deletion),
-            )
-            raise
 
 
 def _with_held(usage: SubnetUsage, held: int) -> SubnetUsage:

@@ -11,16 +11,15 @@ from sqlalchemy.exc import IntegrityError
 from qplug.db import Database
 from qplug.errors import (
     AmbiguousLabel,
-    CidrConflict,
-    LabelInUse,
     NetworkBusy,
     NetworkExists,
     NetworkInTransition,
     NetworkNotFound,
 )
-from qplug.model import Call, Network, Subnet
-from qplug.store.rows import bounds, network_row, networks_of, select_networks, subnet_row
-from qplug.store.tables import networks, owners, subnets, vifs
+from qplug.model import Call, Network
+from qplug.store.claims import lock_owner, refuse_id, refuse_label, refuse_overlap
+from qplug.store.rows import network_row, networks_of, select_networks, subnet_row
+from qplug.store.tables import networks, subnets, vifs
 
 T = TypeVar("T")
 
@@ -61,19 +60,19 @@ class NetworkStore:
     # --- reading ---
 
     def find(
-        self, call: Call, id_or_label: str, *, project_id: str | None = None, state: str = "active"
+        self, call: Call, id_or_label: str, *, project_id: str | None = None, hidden: bool = False
     ) -> Network:
         """Return the one network of that id or label that the project may see.
 
+        :param hidden: whether it may be one that is being made or deleted
         :raises NetworkNotFound: there is none
         :raises AmbiguousLabel: several have the label
         """
         if not id_or_label.isprintable():  # databases choke on a NUL or half a surrogate pair
             raise NetworkNotFound(id_or_label, project_id)
         named = sa.or_(networks.c.id == id_or_label, networks.c.label == id_or_label)
-        found = self._select(
-            call, sa.and_(named, visible_to(project_id), networks.c.state == state)
-        )
+        shown = sa.true() if hidden else networks.c.state == "active"
+        found = self._select(call, sa.and_(named, visible_to(project_id), shown))
         if not found:
             raise NetworkNotFound(id_or_label, project_id)
         if len(found) > 1:
@@ -129,13 +128,13 @@ class NetworkStore:
         """
 
         def work(tx: Connection) -> None:
-            _lock_owner(tx, network.project_id)
-            _refuse_id(tx, network.id)
-            _refuse_label(tx, network)
+            lock_owner(tx, network.project_id)
+            refuse_id(tx, network.id)
+            refuse_label(tx, network)
             row = network_row(network) | {"state": "building", "epoch": 1, "created_at": call.now}
             tx.execute(networks.insert(), row)
             for subnet in network.subnets:
-                _refuse_overlap(tx, network.project_id, subnet)
+                refuse_overlap(tx, network.project_id, subnet)
                 tx.execute(subnets.insert(), subnet_row(network, subnet))
 
         self._settle(call, work)
@@ -192,7 +191,7 @@ class NetworkStore:
 
         def work(tx: Connection) -> Network:
             if "label" in changes:
-                _refuse_label(tx, replace(network, label=changes["label"]))
+                refuse_label(tx, replace(network, label=changes["label"]))
             if changes:
                 tx.execute(networks.update().where(_active(network.id)).values(**changes))
             return _one(tx, network.id)
@@ -244,14 +243,15 @@ class NetworkStore:
         One that is marked already is taken up again.
 
         :raises NetworkBusy: it has vifs; nothing is marked
+        :raises NetworkInTransition: it is being made
         :raises NetworkNotFound: there is none
         """
 
         def work(tx: Connection) -> Deletion:
             fresh = _mark(tx, network_id, "active")
-            if not fresh:
-                _mark(tx, network_id, "deleting")
-            network = _one(tx, network_id, state="deleting")
+            if not fresh and not _mark(tx, network_id, "deleting"):
+                raise NetworkInTransition(_one(tx, network_id, "building").label, "building")
+            network = _one(tx, network_id, "deleting")
             joined = sa.select(sa.func.count()).where(vifs.c.network_id == network_id)
             found = sa.select(networks.c.epoch, joined.scalar_subquery())
             epoch, busy = tx.execute(found.where(networks.c.id == network_id)).one()
@@ -297,58 +297,10 @@ def _mark(tx: Connection, network_id: str, state: str) -> bool:
 def _make_global(tx: Connection, network: Network) -> None:
     if network.project_id is None:
         return
-    _lock_owner(tx, None)
-    _refuse_label(tx, replace(network, project_id=None))
+    lock_owner(tx, None)
+    refuse_label(tx, replace(network, project_id=None))
     for subnet in network.subnets:
-        _refuse_overlap(tx, None, subnet)
+        refuse_overlap(tx, None, subnet)
     tx.execute(subnets.update().where(subnets.c.network_id == network.id).values(owner=""))
     nobody = {"project_id": None, "owner": ""}
     tx.execute(networks.update().where(networks.c.id == network.id).values(**nobody))
-
-
-def _lock_owner(tx: Connection, project_id: str | None) -> None:
-    """Let one transaction at a time add cidrs for an owner."""
-    mine = owners.c.owner == (project_id or "")
-    if not tx.execute(owners.update().where(mine).values(epoch=owners.c.epoch + 1)).rowcount:
-        tx.execute(owners.insert(), {"owner": project_id or "", "epoch": 1})
-
-
-def _refuse_id(tx: Connection, network_id: str) -> None:
-    if tx.execute(sa.select(networks.c.id).where(networks.c.id == network_id)).first():
-        raise NetworkExists(network_id)
-
-
-def _refuse_label(tx: Connection, network: Network) -> None:
-    same = sa.and_(
-        networks.c.owner == (network.project_id or ""), networks.c.label == network.label
-    )
-    query = sa.select(networks.c.state).where(same, networks.c.id != network.id)
-    state = tx.execute(query).scalar()
-    if state is not None:
-        _refuse_hidden(network.label, state)
-        raise LabelInUse(network.label, network.project_id)
-
-
-def _refuse_overlap(tx: Connection, owner: str | None, subnet: Subnet) -> None:
-    """Look at one row: the subnets of an owner are disjoint, so only the last can overlap."""
-    first, last = bounds(subnet)
-    found = tx.execute(
-        sa.select(subnets.c.cidr, subnets.c.last, networks.c.label, networks.c.state)
-        .join_from(subnets, networks)
-        .where(
-            subnets.c.owner == (owner or ""),
-            subnets.c.version == subnet.version,
-            subnets.c.first <= last,
-        )
-        .order_by(subnets.c.first.desc())
-        .limit(1)
-    ).one_or_none()
-    if found is not None and found.last >= first:
-        _refuse_hidden(found.label, found.state)
-        raise CidrConflict(str(subnet.cidr), found.cidr, found.label)
-
-
-def _refuse_hidden(label: str, state: str) -> None:
-    """Say that what is in the way is a network which lists do not show."""
-    if state == "deleting":
-        raise NetworkInTransition(label, state)

@@ -381,7 +381,7 @@ def test_r16_a_network_that_became_active_without_our_knowing_is_taken_back_too(
 def test_an_operation_whose_time_is_over_is_undone_in_overtime(chain: RecordedChain) -> None:
     before = everything(chain)
     with pytest.raises(DeadlineExceeded, match="before creating the network"):
-        chain.manager.networks.create(call(seconds=-1), network_spec("10.0.0.0/24"))
+        chain.manager.creating.create(call(seconds=-1), network_spec("10.0.0.0/24"))
     assert chain.journal.steps == ["quantum.network_by_key"]
     assert everything(chain) == before
 
@@ -447,7 +447,7 @@ def test_a_kill_in_the_middle_of_creation_leaves_what_cannot_be_mistaken_for_a_n
     chain: RecordedChain,
 ) -> None:
     spec = network_spec("10.0.0.0/24")
-    reserved = chain.manager.networks._complete(spec)
+    reserved = chain.manager.creating._complete(spec)
     chain.manager._chain.store.networks.reserve(call(), reserved)
     assert chain.admin.get_all() == []
     with pytest.raises(NetworkInTransition, match="'blue' is building"):
@@ -852,6 +852,21 @@ def test_a_deletion_that_was_half_done_is_not_shown_again_when_it_is_refused(
     MemoryQuantum.detach_port(chain.quantum, call(), PROJECT, network.id, port)
     chain.admin.delete("blue")
     assert chain.table(networks) == []
+
+
+def test_a_label_does_not_delete_another_network_than_the_one_that_is_half_deleted(
+    chain: RecordedChain,
+) -> None:
+    """The label was one network's; now that this is hidden, it must not mean the next one."""
+    network = served(chain)
+    other = chain.network(project_id=OTHER_PROJECT)
+    chain.journal.fail("quantum.delete_network", GONE)
+    with pytest.raises(BackendUnavailable):
+        chain.admin.delete(network.id)
+    with pytest.raises(AmbiguousLabel):
+        chain.admin.delete("blue")
+    assert chain.admin.get_all() == [other]
+    chain.admin.delete(network.id)
 
 
 def test_a_quantum_network_that_was_deleted_behind_our_back_is_no_obstacle(

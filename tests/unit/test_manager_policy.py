@@ -172,7 +172,7 @@ def test_r96_each_operation_of_the_door_asks_the_policy_under_its_own_name(
 def _network_and_instance(manager: Manager, instance: Instance, besides: str) -> Network:
     """Make both through what is behind the door, so that a forbidden action can be prepared."""
     call = manager._chain.call("req-prepare")
-    network = manager.networks.create(call, network_spec("10.0.0.0/24"))
+    network = manager.creating.create(call, network_spec("10.0.0.0/24"))
     if besides != "delete_network":
         manager.instances.allocate(call, instance)
     return network

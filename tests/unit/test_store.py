@@ -435,8 +435,10 @@ def test_a_network_with_vifs_in_any_state_is_busy_and_called_by_its_label(
 def test_what_is_being_made_cannot_be_deleted(store: Store) -> None:
     made = network("10.0.0.0/24")
     store.networks.reserve(call(), made)
-    with pytest.raises(NetworkNotFound):
+    before = rows(store, networks)
+    with pytest.raises(NetworkInTransition, match="'blue' is building"):
         store.networks.begin_delete(call(), made.id)
+    assert rows(store, networks) == before
 
 
 def test_forgetting_spares_what_is_active(store: Store) -> None:

@@ -1,0 +1,109 @@
+"""Creating networks: in Quantum, IPAM, gateway and store together, or not at all."""
+
+from dataclasses import replace
+
+from qplug.errors import NetworkNotInQuantum
+from qplug.manager.chain import Chain, Undo, attempt, step
+from qplug.manager.hosts import Hosts
+from qplug.manager.requests import NetworkSpec, check_network, check_uuid, subnets_of
+from qplug.model import Call, Network
+
+
+class Creating:
+    """Makes networks, and adopts those that Quantum has."""
+
+    def __init__(self, chain: Chain, hosts: Hosts) -> None:
+        self._chain = chain
+        self._hosts = hosts
+        self._store = chain.store.networks
+
+    def create(self, call: Call, spec: NetworkSpec) -> Network:
+        """Make a network, or adopt the Quantum network that the spec names.
+
+        :raises Invalid: the spec can never be right
+        :raises LabelInUse, CidrConflict, NetworkExists: the owner has such a one already
+        :raises NetworkNotInQuantum: there is nothing to adopt
+        Whatever fails, nothing of the network is left and an adopted one is as it was.
+        """
+        network = check_network(self._complete(spec))
+        if network.adopted:
+            self._find_in_quantum(call, network)
+        self._store.reserve(call, network)
+        undo, made = Undo(), network
+        try:
+            if not network.adopted:
+                made = self._make_in_quantum(call, network, undo)
+            self._equip(call, made, undo)
+            self._store.activate(call, network.id, made)
+        except BaseException:
+            self._undo(call, network, made, undo)
+            raise
+        return made
+
+    def _complete(self, spec: NetworkSpec) -> Network:
+        uuid = None if spec.uuid is None else check_uuid("network", spec.uuid)
+        return Network(
+            id=uuid or self._chain.new_id(),
+            label=spec.label,
+            project_id=spec.project_id,
+            quantum_project=self._chain.quantum_project(spec.project_id),
+            priority=spec.priority,
+            host=str(self._chain.conf.host),
+            zone=spec.zone,
+            rxtx_base=spec.rxtx_base,
+            adopted=uuid is not None,
+            drivers=self._chain.names,
+            subnets=subnets_of(spec, self._chain.new_id),
+        )
+
+    def _find_in_quantum(self, call: Call, network: Network) -> None:
+        with step(call, "quantum", "looking for the network to adopt"):
+            found = self._chain.quantum.network_exists(call, network.quantum_project, network.id)
+        if not found:
+            raise NetworkNotInQuantum(network.id, network.quantum_project)
+
+    def _equip(self, call: Call, network: Network, undo: Undo) -> None:
+        late = self._chain.overtime
+        undo.add(
+            "subnets could not be taken back",
+            lambda: self._chain.ipam.delete_subnets(late(call), network),
+        )
+        with step(call, "ipam", "creating subnets"):
+            self._chain.ipam.create_subnets(call, network)
+        self._hosts.route(call, network, undo)
+
+    def _make_in_quantum(self, call: Call, network: Network, undo: Undo) -> Network:
+        late, quantum, key = self._chain.overtime, self._chain.quantum, network.id
+        made: list[str] = []
+
+        def take_back() -> None:
+            project = network.quantum_project
+            found = made[0] if made else quantum.network_by_key(late(call), project, key)
+            if found is not None:
+                quantum.delete_network(late(call), project, found)
+
+        undo.add("the Quantum network could not be taken back", take_back)
+        with step(call, "quantum", "creating the network"):
+            made.append(
+                quantum.create_network(
+                    call,
+                    network.quantum_project,
+                    network.label,
+                    key=key,
+                    zone=network.zone or str(self._chain.conf.node_availability_zone),
+                )
+            )
+        return replace(network, id=made[0])
+
+    def _undo(self, call: Call, network: Network, made: Network, undo: Undo) -> None:
+        """Take everything back; what cannot be stays recorded, for deleting it to go on from."""
+        late = self._chain.overtime
+        attempt(
+            "a failed network stays as being made",
+            lambda: self._store.abandon(late(call), network.id, made),
+        )
+        if undo.run():
+            attempt(
+                "a failed network stays",
+                lambda: self._store.forget(late(call), network.id, made.id),
+            )

@@ -1,0 +1,72 @@
+"""What a network claims for itself among those of its owner: its id, label and cidrs."""
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from qplug.errors import CidrConflict, LabelInUse, NetworkExists, NetworkInTransition
+from qplug.model import Network, Subnet
+from qplug.store.rows import bounds
+from qplug.store.tables import networks, owners, subnets
+
+
+def lock_owner(tx: Connection, project_id: str | None) -> None:
+    """Let one transaction at a time add cidrs for an owner."""
+    mine = owners.c.owner == (project_id or "")
+    if not tx.execute(owners.update().where(mine).values(epoch=owners.c.epoch + 1)).rowcount:
+        tx.execute(owners.insert(), {"owner": project_id or "", "epoch": 1})
+
+
+def refuse_id(tx: Connection, network_id: str) -> None:
+    """Refuse an id that is kept already.
+
+    :raises NetworkExists: it is
+    """
+    if tx.execute(sa.select(networks.c.id).where(networks.c.id == network_id)).first():
+        raise NetworkExists(network_id)
+
+
+def refuse_label(tx: Connection, network: Network) -> None:
+    """Refuse a label that another network of the owner has.
+
+    :raises LabelInUse: one has it
+    :raises NetworkInTransition: one has it that is half deleted
+    """
+    same = sa.and_(
+        networks.c.owner == (network.project_id or ""), networks.c.label == network.label
+    )
+    query = sa.select(networks.c.state).where(same, networks.c.id != network.id)
+    state = tx.execute(query).scalar()
+    if state is not None:
+        _refuse_hidden(network.label, state)
+        raise LabelInUse(network.label, network.project_id)
+
+
+def refuse_overlap(tx: Connection, owner: str | None, subnet: Subnet) -> None:
+    """Refuse a subnet that overlaps another one of the owner.
+
+    It looks at one row: the subnets of an owner are disjoint, so only the last can overlap.
+
+    :raises CidrConflict: one does
+    :raises NetworkInTransition: one does that is of a half deleted network
+    """
+    first, last = bounds(subnet)
+    found = tx.execute(
+        sa.select(subnets.c.cidr, subnets.c.last, networks.c.label, networks.c.state)
+        .join_from(subnets, networks)
+        .where(
+            subnets.c.owner == (owner or ""),
+            subnets.c.version == subnet.version,
+            subnets.c.first <= last,
+        )
+        .order_by(subnets.c.first.desc())
+        .limit(1)
+    ).one_or_none()
+    if found is not None and found.last >= first:
+        _refuse_hidden(found.label, found.state)
+        raise CidrConflict(str(subnet.cidr), found.cidr, found.label)
+
+
+def _refuse_hidden(label: str, state: str) -> None:
+    """Say that what is in the way is a network which lists do not show."""
+    if state == "deleting":
+        raise NetworkInTransition(label, state)

@@ -2,10 +2,12 @@
 
 import argparse
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, TextIO
 
 from cliff.command import Command
 from cliff.display import DisplayCommandBase
+from cliff.formatters.base import ListFormatter, SingleFormatter
+from cliff.show import ShowOne
 
 from qplug.cli.columns import fitted
 
@@ -83,3 +85,37 @@ class Printed(ManagerCommand, DisplayCommandBase[Any]):
         """Print the rows as the format can."""
         rows = fitted(data, parsed_args.formatter)
         return super().produce_output(parsed_args, column_names, rows)  # type: ignore[safe-super]  # Lister's or ShowOne's
+
+
+class Shown(Printed, ShowOne):
+    """A command that prints one thing, in the formats that lists have; cliff lacks csv for it."""
+
+    @property
+    def formatter_namespace(self) -> str:
+        """The entry points of the formats."""
+        return "cliff.formatter.list"
+
+    def produce_output(
+        self, parsed_args: argparse.Namespace, column_names: Sequence[str], data: Iterable[Any]
+    ) -> int:
+        """Print the thing as the format can."""
+        if not isinstance(self.formatter, SingleFormatter):
+            self.formatter = _AsList(self.formatter)
+        return super().produce_output(parsed_args, column_names, data)
+
+
+class _AsList:
+    """A format of lists, for a list of one."""
+
+    def __init__(self, formatter: ListFormatter) -> None:
+        self._formatter = formatter
+
+    def emit_one(
+        self,
+        column_names: Sequence[str],
+        data: Sequence[Any],
+        stdout: TextIO,
+        parsed_args: argparse.Namespace,
+    ) -> None:
+        """Print it."""
+        self._formatter.emit_list(column_names, [data], stdout, parsed_args)

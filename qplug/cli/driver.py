@@ -4,9 +4,8 @@ from argparse import ArgumentParser, Namespace
 from typing import TYPE_CHECKING, Any
 
 from cliff.lister import Lister
-from cliff.show import ShowOne
 
-from qplug.cli.base import Printed, Row, Rows
+from qplug.cli.base import Printed, Row, Rows, Shown
 from qplug.cli.columns import Nested
 from qplug.errors import InvalidInput, QplugError
 
@@ -29,7 +28,7 @@ class DriverList(Printed, Lister):
         ]
 
 
-class DriverShow(Printed, ShowOne):
+class DriverShow(Shown):
     """Show an installed driver."""
 
     columns = ("kind", "name", "package", "version", "target", "api", "capabilities", "state")

@@ -4,11 +4,10 @@ from argparse import ArgumentParser, Namespace
 from typing import TYPE_CHECKING
 
 from cliff.lister import Lister
-from cliff.show import ShowOne
 
 from qplug.cli import columns
 from qplug.cli.arguments import add_instance, add_network, uuid
-from qplug.cli.base import ManagerCommand, Printed, Row, Rows
+from qplug.cli.base import ManagerCommand, Printed, Row, Rows, Shown
 from qplug.errors import InvalidInput
 from qplug.parsing import address
 
@@ -40,7 +39,7 @@ class FixedIpList(Printed, Lister):
         return columns.FIXED_IP, map(columns.fixed_ip_row, found)
 
 
-class FixedIpShow(Printed, ShowOne):
+class FixedIpShow(Shown):
     """Show an address that an instance has."""
 
     columns = columns.FIXED_IP
@@ -69,7 +68,7 @@ class FixedIpShow(Printed, ShowOne):
         return found[0]
 
 
-class FixedIpAdd(Printed, ShowOne):
+class FixedIpAdd(Shown):
     """Give an instance one address more on a network."""
 
     columns = ("address",)

@@ -4,9 +4,11 @@ import argparse
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from cliff.command import Command
 from cliff.complete import CompleteCommand
-from cliff.help import HelpCommand, HelpExit
+from cliff.help import HelpExit
 
+from qplug.cli.messages import printable
 from qplug.errors import CommandBroken
 
 if TYPE_CHECKING:
@@ -28,15 +30,21 @@ class HelpAction(argparse.Action):
         raise HelpExit
 
 
-class Help(HelpCommand):
+class Help(Command):
     """Explain a command, or list all of them."""
 
     app: "Qplug"
 
+    def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
+        """Add its arguments."""
+        parser = super().get_parser(prog_name)
+        parser.add_argument("words", nargs="*", metavar="COMMAND", help="what to explain")
+        return parser
+
     def take_action(self, parsed_args: argparse.Namespace) -> int:
         """Print it."""
-        if parsed_args.cmd:
-            return super().take_action(parsed_args)
+        if parsed_args.words:
+            return self.app.run_subcommand([*parsed_args.words, "--help"])
         print_overview(self.app)
         return 0
 
@@ -48,7 +56,7 @@ class Complete(CompleteCommand):
         """Return the options of a command; a broken one has none."""
         try:
             return super().get_actions(command)
-        except CommandBroken:
+        except Exception:  # a plugin's command may fail in any way, and says so when it is called
             return []
 
 
@@ -63,7 +71,7 @@ def print_commands(app: "Qplug", names: Sequence[str]) -> None:
     """Print commands, each with the first line that tells of it."""
     width = max(map(len, names))
     for name in names:
-        print(f"  {name:<{width}}  {_summary(app, name)}", file=app.stdout)
+        print(f"  {name:<{width}}  {printable(_summary(app, name))}", file=app.stdout)
 
 
 def _summary(app: "Qplug", name: str) -> str:

@@ -4,17 +4,16 @@ from argparse import ArgumentParser, Namespace
 from typing import Any
 
 from cliff.lister import Lister
-from cliff.show import ShowOne
 
 from qplug.cli import columns
 from qplug.cli.arguments import add_network, addresses, gateway
-from qplug.cli.base import ManagerCommand, Printed, Row, Rows, WrongUsage
+from qplug.cli.base import ManagerCommand, Printed, Row, Rows, Shown, WrongUsage
 from qplug.parsing import address, address_range, cidr
 
 BOTH_VERSIONS = (4, 6)
 
 
-class NetworkCreate(Printed, ShowOne):
+class NetworkCreate(Shown):
     """Make a network with its subnets, or adopt one of Quantum's.
 
     Each --cidr is a subnet; gateways, pools, reservations and name servers go to the subnet that
@@ -98,7 +97,7 @@ class NetworkList(Printed, Lister):
         return columns.NETWORK, [columns.network_row(one, brief=True) for one in found]
 
 
-class NetworkShow(Printed, ShowOne):
+class NetworkShow(Shown):
     """Show a network."""
 
     columns = columns.NETWORK
@@ -114,7 +113,7 @@ class NetworkShow(Printed, ShowOne):
         return columns.NETWORK, columns.network_row(self.api.get(parsed_args.network))
 
 
-class NetworkSet(Printed, ShowOne):
+class NetworkSet(Shown):
     """Change a network; its addresses stay as they are."""
 
     columns = columns.NETWORK
@@ -138,7 +137,7 @@ class NetworkSet(Printed, ShowOne):
         return columns.NETWORK, columns.network_row(changed)
 
 
-class NetworkSetHost(Printed, ShowOne):
+class NetworkSetHost(Shown):
     """Give a network the host that serves it, if it has none."""
 
     columns = ("host",)
@@ -155,7 +154,7 @@ class NetworkSetHost(Printed, ShowOne):
         return self.columns, (self.api.set_host(parsed_args.network, parsed_args.host),)
 
 
-class NetworkDisassociate(Printed, ShowOne):
+class NetworkDisassociate(Shown):
     """Take host and owner from a network.
 
     Without an owner it is global.

@@ -3,11 +3,10 @@
 from argparse import ArgumentParser, Namespace
 
 from cliff.lister import Lister
-from cliff.show import ShowOne
 
 from qplug.cli import columns
 from qplug.cli.arguments import add_instance
-from qplug.cli.base import Printed, Row, Rows
+from qplug.cli.base import Printed, Row, Rows, Shown
 from qplug.parsing import mac
 
 
@@ -29,7 +28,7 @@ class VifList(Printed, Lister):
         return columns.VIF, [columns.vif_row(vif) for vif in found]
 
 
-class VifShow(Printed, ShowOne):
+class VifShow(Shown):
     """Show the vif that has a MAC address."""
 
     columns = columns.VIF

@@ -56,10 +56,8 @@ def ensure(engine: Engine, migrations: Migrations, until: float) -> None:
     if engine.dialect.name == "sqlite":
         upgrade(engine, migrations, until)
         return
-    database = name_of(engine.url)
-    if found is not None and found > migrations.head:
-        raise SchemaTooNew(database, migrations.name, found=found, wanted=migrations.head)
-    raise SchemaTooOld(database, migrations.name, found=found, wanted=migrations.head)
+    _refuse_newer(found, engine, migrations)
+    raise SchemaTooOld(name_of(engine.url), migrations.name, found=found, wanted=migrations.head)
 
 
 def stored(engine: Engine, migrations: Migrations) -> str | None:
@@ -100,15 +98,22 @@ def _stored(connection: Connection, migrations: Migrations) -> str | None:
 
 def _must_be_ours(connection: Connection, migrations: Migrations) -> None:
     """Refuse a newer release's tables, and a SQLite file that is some other program's."""
-    found, database = _stored(connection, migrations), name_of(connection.engine.url)
-    if found is not None and found > migrations.head:
-        raise SchemaTooNew(database, migrations.name, found=found, wanted=migrations.head)
+    found = _stored(connection, migrations)
+    _refuse_newer(found, connection.engine, migrations)
     if found is None and connection.dialect.name == "sqlite":
         tables = sa.inspect(connection).get_table_names()
         if tables and not any(table.startswith("qplug_") for table in tables):
             raise DatabaseUnusable(
-                database, f"it has tables of another program ({tables[0]}); name a file of our own"
+                name_of(connection.engine.url),
+                f"it has tables of another program ({tables[0]}); name a file of our own",
             )
+
+
+def _refuse_newer(found: str | None, engine: Engine, migrations: Migrations) -> None:
+    if found is not None and found > migrations.head:
+        raise SchemaTooNew(
+            name_of(engine.url), migrations.name, found=found, wanted=migrations.head
+        )
 
 
 @contextmanager
@@ -137,6 +142,7 @@ def _lock(connection: Connection, name: str, until: float) -> None:
 def _run_alembic(connection: Connection, migrations: Migrations) -> None:
     from alembic import command
     from alembic.config import Config
+    from alembic.util import CommandError
 
     config = Config()
     config.attributes.update(connection=connection, version_table=migrations.version_table)
@@ -149,6 +155,10 @@ def _run_alembic(connection: Connection, migrations: Migrations) -> None:
     try:
         with _alembic:
             command.upgrade(config, migrations.head)
+    except CommandError as error:
+        raise DatabaseUnusable(
+            name_of(connection.engine.url), f"{error}; no release made that, restore a backup"
+        ) from error
     except exc.DBAPIError as error:
         if connection.dialect.name in ("sqlite", "postgresql"):
             raise

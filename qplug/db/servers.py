@@ -23,7 +23,6 @@ def server_engine(url: URL) -> Engine:
     engine = sa.create_engine(
         url.update_query_dict({"connect_timeout": str(WAIT)} | dict(url.query)),
         isolation_level="READ COMMITTED",
-        pool_pre_ping=True,
         pool_timeout=WAIT,
     )
 

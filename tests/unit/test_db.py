@@ -365,6 +365,15 @@ class TestSchemas:
         older.close()
         assert path.read_bytes() == before
 
+    def test_a_revision_that_no_release_has_is_refused(self, path: Path, release: Release) -> None:
+        database = Database(f"sqlite:///{path}", release("fake_changed", 1))
+        change = sa.text("UPDATE qplug_fake_version SET version_num = '0000'")
+        database.write(call(), lambda tx: tx.execute(change))
+        with pytest.raises(DatabaseUnusable, match=r"revision identified by '0000'; no release"):
+            database.upgrade()
+        assert database.current() == "0000"
+        database.close()
+
     def test_two_distributions_share_a_file(self, path: Path, release: Release) -> None:
         for migrations in (release("fake_beside", 1), MIGRATIONS):
             database = Database(f"sqlite:///{path}", migrations)

@@ -22,7 +22,8 @@ class DbCurrent(Printed, Lister):
         """Look."""
         from qplug.db.installed import installed
 
-        return COLUMNS, [_row(database) for database in installed(self.app.conf)]
+        with installed(self.app.conf) as databases:
+            return COLUMNS, [_row(database) for database in databases]
 
 
 class DbUpgrade(Printed, Lister):
@@ -34,10 +35,10 @@ class DbUpgrade(Printed, Lister):
         """Upgrade."""
         from qplug.db.installed import installed
 
-        databases = installed(self.app.conf)
-        for database in databases:
-            database.upgrade()
-        return COLUMNS, [_row(database) for database in databases]
+        with installed(self.app.conf) as databases:
+            for database in databases:
+                database.upgrade()
+            return COLUMNS, [_row(database) for database in databases]
 
 
 def _row(database: "Database") -> tuple[str | None, ...]:

@@ -1,7 +1,7 @@
 """The databases of everything installed, found through the entry points ``qplug.migrations``."""
 
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from importlib.metadata import EntryPoint, entry_points
 
 from oslo_config import cfg
@@ -15,14 +15,19 @@ NAMESPACE = "qplug.migrations"
 CORE = "core"
 
 
-def installed(conf: cfg.ConfigOpts) -> Sequence[Database]:
-    """Return the database of each distribution that keeps tables, the core's first.
+@contextmanager
+def installed(conf: cfg.ConfigOpts) -> Iterator[Sequence[Database]]:
+    """Open the database of each distribution that keeps tables, the core's first.
 
     :raises MigrationsBroken: a distribution does not say what its tables are
     :raises DatabaseUnusable: the url of one is none
     """
     points = sorted(entry_points(group=NAMESPACE), key=lambda p: (p.name != CORE, p.name))
-    return [_database(conf, _migrations(point)) for point in points]
+    with ExitStack() as closing:
+        databases = [_database(conf, _migrations(point)) for point in points]
+        for database in databases:
+            closing.callback(database.close)
+        yield databases
 
 
 def _database(conf: cfg.ConfigOpts, migrations: Migrations) -> Database:

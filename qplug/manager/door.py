@@ -85,7 +85,9 @@ class Manager:
         """Give a network a host, by default this one, unless it has one; return the one it has."""
         call = self._call(context)
         found = self._network(context, call, "set_network_host", network)
-        return self.networks.set_host(call, found, str(self._chain.conf.host) if host is None else host)
+        return self.networks.set_host(
+            call, found, str(self._chain.conf.host) if host is None else host
+        )
 
     def disassociate_network(
         self, context: Context, network: str, *, host: bool = True, project: bool = True

@@ -313,7 +313,8 @@ class InstanceInTransition(Conflict):
     state: str
 
     def sentence(self) -> str:
-        return f"instance '{self.instance}' is {self.state} just now; wait for that, then try again"
+        advice = "deallocate it again" if self.state == "deleting" else "wait for that"
+        return f"instance '{self.instance}' is {self.state} just now; {advice}, then try again"
 
 
 @dataclass(eq=False)

@@ -12,7 +12,7 @@ from sqlalchemy.exc import IntegrityError
 
 from qplug.contracts import AddressPairs, ApiRange, QuantumDriver
 from qplug.db import Database, connection_url
-from qplug.errors import NetworkBusy, NetworkNotFound
+from qplug.errors import NetworkBusy, NetworkExists, NetworkNotFound
 from qplug.model import AddressPair, Call, Capability, Port, PortRequest
 from qplug.store.migrations import MIGRATIONS
 from qplug.store.tables import local_networks as networks
@@ -48,14 +48,16 @@ class LocalQuantum(QuantumDriver, AddressPairs):
     def create_network(
         self, call: Call, project_id: str, label: str, *, key: str, zone: str | None = None
     ) -> str:
-        """Make the network whose id is the key, unless it is there."""
+        """Make the network whose id is the key, unless it is there.
+
+        :raises NetworkExists: it is, and another project's
+        """
         row = {"id": key, "project_id": project_id, "label": label, "zone": zone}
-
-        def work(tx: Connection) -> None:
-            if not _has(tx, project_id, key):
-                tx.execute(networks.insert(), row)
-
-        self._database.write(call, work)
+        try:
+            self._database.write(call, lambda tx: tx.execute(networks.insert(), row))
+        except IntegrityError as error:
+            if not self.network_exists(call, project_id, key):
+                raise NetworkExists(key) from error
         return key
 
     def network_by_key(self, call: Call, project_id: str, key: str) -> str | None:
@@ -70,7 +72,8 @@ class LocalQuantum(QuantumDriver, AddressPairs):
                 call, lambda tx: tx.execute(networks.delete().where(mine)).rowcount > 0
             )
         except IntegrityError as error:
-            left = len(list(self.ports(call, project_id, network_id)))
+            on_it = sa.select(sa.func.count()).where(ports.c.network_id == network_id)
+            left = self._database.read(call, lambda tx: tx.execute(on_it).scalar_one())
             raise NetworkBusy(network_id, left) from error
 
     def network_exists(self, call: Call, project_id: str, network_id: str) -> bool:

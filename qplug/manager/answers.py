@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from netaddr import EUI, IPAddress
 
 from qplug.errors import DriverFailed
+from qplug.manager.requests import MAX_TEXT
 from qplug.model import Allocation, mac_address
 from qplug.store import NO_MAC, VifRecord
 
@@ -24,6 +25,16 @@ def host_mac(doing: str, answer: EUI) -> EUI:
     if mac == NO_MAC or int(mac) & MULTICAST:
         raise DriverFailed("mac", doing, f"it gave {mac}, which no host can have")
     return mac
+
+
+def port_id(doing: str, answer: object) -> str:
+    """Return the id of a port.
+
+    :raises DriverFailed: it is nothing that could be kept and handed back
+    """
+    if not isinstance(answer, str) or not 0 < len(answer) <= MAX_TEXT:
+        raise DriverFailed("quantum", doing, f"it gave {answer!r:.80} for the port's id")
+    return answer
 
 
 def one_each(
@@ -60,6 +71,8 @@ def one_more(
 
 def _fitting(doing: str, record: VifRecord, given: Allocation) -> Allocation:
     subnet = next((s for s in record.network.subnets if s.id == given.subnet_id), None)
+    if not isinstance(given.address, IPAddress):
+        raise DriverFailed("ipam", doing, f"it gave {given.address!r:.80}, which is no IPAddress")
     if subnet is None or given.address not in subnet.cidr:
         raise DriverFailed("ipam", doing, f"{given.address} is not of the subnet it named")
     if given.vif_id != record.vif.id:

@@ -6,7 +6,7 @@ from dataclasses import replace
 from netaddr import IPAddress
 
 from qplug.errors import DeadlineExceeded, MacInUse, VirtualInterfaceMacAddressException
-from qplug.manager.answers import host_mac, one_each
+from qplug.manager.answers import host_mac, one_each, port_id
 from qplug.manager.chain import Chain, Undo, attempt, step
 from qplug.manager.hosts import Hosts
 from qplug.manager.info import Info
@@ -134,11 +134,12 @@ class Building:
             lambda: self._release.port(call, record),
         )
         network, request = record.network, port_request(self._chain, instance, record)
-        with step(call, "quantum", "attaching the port"):
-            port_id = self._chain.quantum.attach_port(
+        doing = "attaching the port"
+        with step(call, "quantum", doing):
+            answer = self._chain.quantum.attach_port(
                 call, network.quantum_project, network.id, request
             )
-        return replace(record, port_id=port_id)
+            return replace(record, port_id=port_id(doing, answer))
 
     def _take_back(
         self, call: Call, instance_id: str, planned: Sequence[VifRecord], undos: Sequence[Undo]

@@ -21,7 +21,12 @@ class Info:
         self._chain = chain
 
     def build(self, call: Call, instance: Instance, records: Sequence[VifRecord]) -> NetworkInfo:
-        """Return the network info of an instance's vifs, in their order."""
+        """Return the network info of an instance's vifs, in their order.
+
+        :raises DriversChanged: other drivers than the configured ones know of them
+        """
+        for record in records:
+            self._chain.refuse_other_drivers(record.network)
         return NetworkInfo(self._vif(call, instance, record) for record in records)
 
     def _vif(self, call: Call, instance: Instance, record: VifRecord) -> nwinfo.VIF:
@@ -74,7 +79,8 @@ class Info:
             return {}
         fixed = [a.address for a in record.allocations if a.address.version == 4]
         with step(call, "ipam", "looking for floating addresses"):
-            return ipam.floating_ips(call, record.network.id, fixed) if fixed else {}
+            found = ipam.floating_ips(call, record.network.id, fixed) if fixed else {}
+            return {address: tuple(map(IPAddress, found[address])) for address in found}
 
 
 def rxtx_cap(rxtx_base: int | None, rxtx_factor: float) -> int | None:

@@ -114,6 +114,8 @@ class Instances:
 
         :returns: the ids of the vifs of which something is left
         :raises InstanceInTransition: another command works on it until the deadline
+        :raises DriversChanged: the drivers that know of a vif are configured no longer; all other
+            vifs are released
         """
         known = waited(call, lambda: self._store.begin_delete(call, instance_id))
         if known is None:
@@ -121,6 +123,8 @@ class Instances:
         tried = [self._release.vif(call, record) for record in known.vifs]
         left = [record for record in tried if record is not None]
         self._store.forget(self._chain.overtime(call), known, left)
+        for record in left:
+            self._chain.refuse_other_drivers(record.network)
         return [record.vif.id for record in left]
 
 

@@ -29,6 +29,11 @@ class Release:
         as addresses may be derived from it.
         """
         instance, vif = record.vif.instance_id, record.vif.id
+        if not attempt(
+            f"instance {instance}, vif {vif}: not released",
+            partial(self._chain.refuse_other_drivers, record.network),
+        ):
+            return record
         detached = attempt(
             f"port deallocation failed for instance {instance}, port {record.port_id}, vif {vif}",
             partial(self.port, call, record),

@@ -9,6 +9,7 @@ from netaddr import EUI, IPAddress
 from oslo_config.cfg import ConfigOpts
 
 from qplug.builtin.memory_ipam import MemoryIpam
+from qplug.builtin.memory_quantum import MemoryQuantum
 from qplug.contracts import MacDriver
 from qplug.errors import DriverFailed, FixedIpAlreadyInUse, MacInUse, NotSupported
 from qplug.model import Allocation, Call, Capability, Network, NetworkRequest, Vif, mac_address
@@ -67,6 +68,7 @@ def chain(make_chain: MakeChain, ipam: LyingIpam) -> RecordedChain:
         changed(address=IPAddress("10.9.0.2")),
         changed(address=IPAddress("fd00::9")),
         changed(vif_id="another"),
+        changed(address="10.0.0.2"),
     ],
     ids=[
         "nothing",
@@ -79,6 +81,7 @@ def chain(make_chain: MakeChain, ipam: LyingIpam) -> RecordedChain:
         "outside the cidr",
         "of the other version",
         "of another vif",
+        "text for an address",
     ],
 )
 def test_addresses_that_no_contract_allows_are_the_drivers_bug_and_undone(
@@ -166,6 +169,39 @@ def test_an_address_that_the_store_has_for_another_vif_is_never_given_twice(
     assert raised.value.address == "10.0.0.2"
     assert chain.holdings() == before
     assert list(forgetful.allocations(call())) == []
+
+
+@pytest.mark.parametrize("lie", [None, "", 7, "x" * 300], ids=repr)
+def test_a_port_without_an_id_is_the_drivers_bug_and_undone(
+    make_chain: MakeChain, conf: ConfigOpts, lie: object
+) -> None:
+    class LyingQuantum(MemoryQuantum):
+        def attach_port(self, *args: Any, **kwargs: Any) -> Any:
+            super().attach_port(*args, **kwargs)
+            return lie
+
+    quantum = LyingQuantum(conf)
+    chain = make_chain(quantum=quantum)
+    blue = chain.network()
+    with pytest.raises(DriverFailed) as raised:
+        chain.admin.allocate_for_instance(instance())
+    assert (raised.value.kind, raised.value.doing) == ("quantum", "attaching the port")
+    assert list(quantum.ports(call(), blue.quantum_project, blue.id)) == []
+    assert list(MemoryIpam.allocations(chain.ipam, call())) == []
+
+
+def test_floating_addresses_that_are_none_are_the_drivers_bug(
+    chain: RecordedChain, ipam: LyingIpam
+) -> None:
+    ipam.set_floating_ips(
+        chain.admin.get("blue").id,
+        IPAddress("10.0.0.2"),
+        "nonsense",  # type: ignore[arg-type]  # that is the lie
+    )
+    before = chain.holdings()
+    with pytest.raises(DriverFailed, match="looking for floating addresses"):
+        chain.admin.allocate_for_instance(instance())
+    assert chain.holdings() == before
 
 
 # --- MAC addresses ------------------------------------------------------------------------------

@@ -11,8 +11,15 @@ from oslo_config.cfg import ConfigOpts
 
 from qplug.builtin.local_quantum import LocalQuantum
 from qplug.db import connection_url
-from qplug.errors import BackendUnavailable, DeadlineExceeded, InstanceNotFound, VifNotFound
-from qplug.store.tables import local_networks
+from qplug.errors import (
+    BackendUnavailable,
+    DeadlineExceeded,
+    DriversChanged,
+    InstanceNotFound,
+    VifNotFound,
+)
+from qplug.network_info import VIF
+from qplug.store.tables import local_networks, networks
 from qplug.testing.chain import RecordedChain, instance
 from qplug.testing.clock import Clock
 from qplug.testing.fixtures import ApiOf
@@ -241,6 +248,36 @@ def test_an_address_is_free_although_its_mac_could_not_be_given_back(
     assert [str(ip.address) for ip in other.fixed_ips()] == ["10.0.0.2"]
     assert chain.admin.deallocate_for_instance(mine.id) == []
     assert list(chain.mac.given) == [other.id]
+
+
+def test_vifs_of_drivers_that_are_configured_no_longer_are_kept_and_all_others_released(
+    chain: RecordedChain, conf: ConfigOpts
+) -> None:
+    chain.network("10.1.0.0/24", label="one", priority=1)
+    chain.network("10.2.0.0/24", label="two", priority=2)
+    mine = instance()
+    first, second = chain.admin.allocate_for_instance(mine)
+    record_driver(conf, first, "other")
+    with pytest.raises(DriversChanged, match=r"set \[mac\] driver = other"):
+        chain.admin.get_instance_nw_info(mine.id)
+    with pytest.raises(DriversChanged, match=r"set \[mac\] driver = other"):
+        chain.admin.deallocate_for_instance(mine.id)
+    assert list(chain.mac.given) == [first.id]
+    assert second.id not in str(chain.holdings())
+    record_driver(conf, first, "random")
+    assert chain.admin.deallocate_for_instance(mine.id) == []
+    assert chain.mac.given == {}
+
+
+def record_driver(conf: ConfigOpts, vif: VIF, name: str) -> None:
+    """Have the network of a vif served by another MAC driver, as far as the store knows."""
+    assert vif.network is not None
+    engine = sa.create_engine(connection_url(conf))
+    with engine.begin() as connection:
+        connection.execute(
+            networks.update().where(networks.c.id == vif.network.id).values(mac=name)
+        )
+    engine.dispose()
 
 
 class SlowJournal(Journal):

@@ -137,7 +137,8 @@ def failing_sql(chain: RecordedChain, start: str, value: str) -> Iterator[None]:
     engine = chain.manager._chain.store.database.engine
 
     def fail(_: Any, __: Any, statement: str, parameters: Any, *___: Any) -> None:
-        if statement.startswith(start) and value in parameters:
+        values = parameters.values() if isinstance(parameters, Mapping) else parameters
+        if statement.startswith(start) and value in values:
             error = sqlite3.OperationalError("disk I/O error")
             raise sa.exc.OperationalError(statement, parameters, error)
 

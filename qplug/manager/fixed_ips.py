@@ -5,13 +5,11 @@ from dataclasses import replace
 
 from netaddr import IPAddress
 
-from qplug.contracts import AddressPairs
 from qplug.errors import (
     FixedIpAlreadyInUse,
     FixedIpNotFoundForAddress,
     FixedIpNotFoundForSpecificInstance,
     InvalidInput,
-    NotSupported,
     VifNotFound,
 )
 from qplug.manager.answers import one_more
@@ -19,7 +17,7 @@ from qplug.manager.chain import Chain, Undo, step
 from qplug.manager.hosts import Hosts
 from qplug.manager.info import Info
 from qplug.manager.ip_filter import IpFilter, IpMatch
-from qplug.manager.ports import address_pairs
+from qplug.manager.ports import refuse_fixed_pairs, set_address_pairs
 from qplug.manager.requests import check_wanted
 from qplug.manager.waiting import waited
 from qplug.model import Allocation, Call, Capability, FixedIp, Network
@@ -60,9 +58,10 @@ class FixedIps:
         asked = [] if wanted is None else [wanted]
         self._chain.refuse_other_drivers(network)
         self._chain.refuse_choice(asked)
-        self._refuse_fixed_pairs()
+        refuse_fixed_pairs(self._chain)
         check_wanted(network, asked)
-        known, undo = self._begin(call, instance_id)
+        gained: list[VifRecord] = []
+        known, undo = self._begin(call, instance_id, gained)
         try:
             record = _vif_on(known, network, vif_id)
             if any(a.address == wanted for a in record.allocations):
@@ -71,8 +70,8 @@ class FixedIps:
             after = _with(record, [*record.allocations, added])
             self._announce(call, record, after, undo)
             info = self._info_with(call, known, after)
-            gained = replace(record, allocations=(added,))
-            self._store.end_update(call, known, added=[gained], network_info=info)
+            gained.append(replace(record, allocations=(added,)))
+            self._store.end_update(call, known, added=gained, network_info=info)
         except BaseException:
             undo.run()
             raise
@@ -112,7 +111,7 @@ class FixedIps:
         :raises NotSupported: a port's address pairs cannot be changed
         Whatever fails, nothing is changed.
         """
-        self._refuse_fixed_pairs()
+        refuse_fixed_pairs(self._chain)
         known, undo = self._begin(call, instance_id)
         try:
             record, gone = _holder(known, address, vif_id)
@@ -139,13 +138,21 @@ class FixedIps:
 
     # --- both ---
 
-    def _begin(self, call: Call, instance_id: str) -> tuple[InstanceRecord, Undo]:
+    def _begin(
+        self, call: Call, instance_id: str, gained: Sequence[VifRecord] = ()
+    ) -> tuple[InstanceRecord, Undo]:
+        """Mark the instance, and register to take the mark away.
+
+        :param gained: what the store may have by then, if it was told but could not say so
+        """
         known = waited(call, lambda: self._store.begin_update(call, instance_id))
+
+        def end() -> None:
+            removed = [allocation for record in gained for allocation in record.allocations]
+            self._store.end_update(self._chain.overtime(call), known, removed=removed)
+
         undo = Undo()
-        undo.add(
-            f"instance {instance_id} stays as if it were being updated",
-            lambda: self._store.end_update(self._chain.overtime(call), known),
-        )
+        undo.add(f"instance {instance_id} stays as if it were being updated", end)
         return known, undo
 
     def _announce(self, call: Call, before: VifRecord, after: VifRecord, undo: Undo) -> None:
@@ -153,33 +160,14 @@ class FixedIps:
         late, vif = self._chain.overtime, before.vif.id
         undo.add(
             f"the port of vif {vif} keeps other address pairs",
-            lambda: self._set_pairs(late(call), before),
+            lambda: set_address_pairs(self._chain, late(call), before),
         )
-        self._set_pairs(call, after)
+        set_address_pairs(self._chain, call, after)
         undo.add(
             f"DHCP answers vif {vif} with other addresses",
             lambda: self._hosts.change(late(call), before),
         )
         self._hosts.change(call, after)
-
-    def _set_pairs(self, call: Call, record: VifRecord) -> None:
-        quantum, network = self._chain.quantum, record.network
-        pairs = address_pairs(self._chain, record)
-        if not pairs or record.port_id is None or not isinstance(quantum, AddressPairs):
-            return
-        with step(call, "quantum", "setting address pairs"):
-            quantum.set_address_pairs(
-                call, network.quantum_project, network.id, record.port_id, pairs
-            )
-
-    def _refuse_fixed_pairs(self) -> None:
-        """Refuse what would leave a port with the pairs of other addresses than its vif has."""
-        quantum = self._chain.quantum
-        takes_pairs = Capability.ADDRESS_PAIRS in quantum.capabilities
-        if not self._chain.conf.quantum.port_security or not takes_pairs:
-            return
-        if not isinstance(quantum, AddressPairs):
-            raise NotSupported("change of address pairs", "quantum", self._chain.names.quantum)
 
     def _info_with(self, call: Call, known: InstanceRecord, after: VifRecord) -> str:
         vifs = [after if record.vif == after.vif else record for record in known.vifs]

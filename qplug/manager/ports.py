@@ -1,7 +1,9 @@
-"""What is asked of Quantum for a vif."""
+"""What is asked of Quantum for a vif's port."""
 
-from qplug.manager.chain import Chain
-from qplug.model import AddressPair, Instance, PortRequest
+from qplug.contracts import AddressPairs
+from qplug.errors import NotSupported
+from qplug.manager.chain import Chain, step
+from qplug.model import AddressPair, Call, Capability, Instance, PortRequest
 from qplug.model.ipv6 import link_local
 from qplug.store import VifRecord
 
@@ -32,3 +34,24 @@ def address_pairs(chain: Chain, record: VifRecord) -> tuple[AddressPair, ...]:
     if options.port_security_link_local or not addresses:
         addresses.append(link_local(record.vif.mac))
     return tuple(AddressPair(mac=record.vif.mac, address=address) for address in addresses)
+
+
+def set_address_pairs(chain: Chain, call: Call, record: VifRecord) -> None:
+    """Let a vif's port send as what the vif has now."""
+    quantum, network, pairs = chain.quantum, record.network, address_pairs(chain, record)
+    if not pairs or record.port_id is None or not isinstance(quantum, AddressPairs):
+        return
+    with step(call, "quantum", "setting address pairs"):
+        quantum.set_address_pairs(call, network.quantum_project, network.id, record.port_id, pairs)
+
+
+def refuse_fixed_pairs(chain: Chain) -> None:
+    """Refuse what would leave a port with the pairs of other addresses than its vif has.
+
+    :raises NotSupported: the Quantum driver sets pairs, and cannot change them
+    """
+    sets_pairs = Capability.ADDRESS_PAIRS in chain.quantum.capabilities
+    if not chain.conf.quantum.port_security or not sets_pairs:
+        return
+    if not isinstance(chain.quantum, AddressPairs):
+        raise NotSupported("change of address pairs", "quantum", chain.names.quantum)

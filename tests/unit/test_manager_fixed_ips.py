@@ -222,7 +222,7 @@ def test_a_quantum_that_cannot_change_pairs_is_not_left_with_wrong_ones(
     chain.network()
     mine = allocated(chain)
     before = chain.holdings()
-    monkeypatch.setattr("qplug.manager.fixed_ips.AddressPairs", type("Unknown", (), {}))
+    monkeypatch.setattr("qplug.manager.ports.AddressPairs", type("Unknown", (), {}))
     with pytest.raises(NotSupported):
         chain.admin.add_fixed_ip_to_instance(mine.id, "blue")
     with pytest.raises(NotSupported):

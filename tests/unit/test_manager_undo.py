@@ -8,8 +8,9 @@ import pytest
 from netaddr import IPAddress
 
 from qplug.builtin.memory_ipam import MemoryIpam
-from qplug.errors import BackendUnavailable, DriverFailed, InstanceNotFound
+from qplug.errors import BackendUnavailable, DatabaseUnavailable, DriverFailed, InstanceNotFound
 from qplug.model import Instance
+from qplug.store.instances import InstanceStore
 from qplug.testing.chain import BreakingJournal, RecordedChain, instance
 from qplug.testing.values import call
 
@@ -229,6 +230,46 @@ def test_r59_with_every_backend_gone_a_deallocation_tries_all_and_keeps_all(
     assert len(chain.holdings()["addresses"]) == 4
     assert chain.admin.deallocate_for_instance(mine.id) == []
     assert_gone(chain, "all")
+
+
+# --- the database -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
+def test_an_allocation_that_the_store_does_not_confirm_is_undone(
+    chain: RecordedChain, monkeypatch: pytest.MonkeyPatch, after: bool
+) -> None:
+    before = chain.holdings()
+    monkeypatch.setattr(InstanceStore, "finish", unconfirmed(InstanceStore.finish, after))
+    with pytest.raises(DatabaseUnavailable):
+        chain.admin.allocate_for_instance(instance())
+    assert chain.holdings() == before
+
+
+@pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
+def test_an_added_address_that_the_store_does_not_confirm_is_taken_back(
+    chain: RecordedChain, monkeypatch: pytest.MonkeyPatch, after: bool
+) -> None:
+    mine = instance()
+    chain.admin.allocate_for_instance(mine)
+    before = chain.holdings()
+    monkeypatch.setattr(InstanceStore, "end_update", unconfirmed(InstanceStore.end_update, after))
+    with pytest.raises(DatabaseUnavailable):
+        chain.admin.add_fixed_ip_to_instance(mine.id, "two")
+    assert chain.holdings() == before
+
+
+def unconfirmed(method: Callable[..., object], after: bool) -> Callable[..., None]:
+    """Return the method with its first call failing, perhaps after it was committed."""
+    failures = [DatabaseUnavailable("it", "connection lost")]
+
+    def failing(*args: Any, **kwargs: Any) -> None:
+        if after or not failures:
+            method(*args, **kwargs)
+        if failures:
+            raise failures.pop()
+
+    return failing
 
 
 # --- fixed IPs ----------------------------------------------------------------------------------

@@ -17,6 +17,7 @@ from qplug import loader
 from qplug.api import NetworkApi
 from qplug.config import load_config
 from qplug.contracts import KINDS
+from qplug.db.installed import installed
 from qplug.factory import create_manager
 from qplug.manager import Context, Manager
 from qplug.testing.clock import Clock, Ids, Statements, counted_statements
@@ -81,11 +82,20 @@ def make_manager(conf: ConfigOpts, clock: Clock, new_id: Ids) -> Iterator[MakeMa
             for kind in ("ipam", "quantum"):
                 if kind not in drivers:
                     given[kind] = _memory(kind, conf)
+            _make_tables(conf)
             manager = create_manager(conf, now=clock, new_id=new_id, **given)
             closing.callback(manager.close)
             return manager
 
         yield make
+
+
+def _make_tables(conf: ConfigOpts) -> None:
+    """Do on a server what SQLite does by itself, as an operator would."""
+    if not str(conf.database.connection).startswith("sqlite"):
+        with installed(conf) as databases:
+            for database in databases:
+                database.upgrade()
 
 
 def _memory(kind: str, conf: ConfigOpts) -> Any:

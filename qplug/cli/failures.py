@@ -46,6 +46,8 @@ def guarded(app: "Qplug", work: Callable[[], int]) -> int:
 
 def flushed(app: "Qplug", code: int) -> int:
     """Write out what was printed; who closed the pipe has seen enough and is told nothing."""
+    if app.stdout.closed:  # as cliff's pager leaves it when nobody reads on
+        return code
     try:
         app.stdout.flush()
     except OSError as error:

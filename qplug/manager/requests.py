@@ -121,6 +121,8 @@ def subnets_of(spec: NetworkSpec, new_id: Callable[[], str]) -> tuple[Subnet, ..
     for cidr in cidrs:
         if cidr.ip != cidr.network:
             raise InvalidInput("cidr", str(cidr), f"without host bits: {cidr.cidr}")
+        if cidr.ip.is_multicast() or cidr.ip.is_loopback():
+            raise InvalidInput("cidr", str(cidr), "of addresses that hosts of a network can have")
     for one, other in pairwise(cidrs):
         if overlap(one, other):
             raise CidrConflict(str(other), str(one), spec.label)

@@ -1,6 +1,8 @@
 """Finding vifs, fixed IPs and instances; and who may."""
 
 from collections.abc import Callable
+from itertools import product
+from time import process_time
 from typing import Any
 
 import pytest
@@ -15,6 +17,7 @@ from qplug.errors import (
     QplugError,
     VifNotFound,
 )
+from qplug.manager.ip_filter import MAX_REPEATS, IpFilter
 from qplug.model import Instance, NetworkRequest
 from qplug.testing.chain import RecordedChain, instance
 from qplug.testing.fixtures import ApiOf
@@ -68,14 +71,55 @@ def test_r64_instances_are_found_by_patterns_of_their_addresses(
         ".*.*.*.*.*x",
         "a{1,99999999999}",
         "(?P<a>.)(?P=a",
+        r"(.|\S)" * 26 + "z",
+        "(?:.|:)" * 26 + "z",
+        "((a*))b",
+        r"(.)\1",
+        r"\1",
+        "(?=.*)a",
+        "(?i)FD00",
+        ".{,}" * 5,
+        ".*+x",
+        "[[a]",
+        "[a--b]",
+        "",
+        5,
     ],
 )
 @pytest.mark.parametrize("version", ["ip", "ip6"])
 def test_r64_a_pattern_that_is_none_or_could_take_for_ever_is_refused(
-    chain: RecordedChain, pattern: str, version: str
+    chain: RecordedChain, pattern: Any, version: str
 ) -> None:
     with pytest.raises(InvalidInput):
         chain.admin.get_instance_uuids_by_ip_filter({version: pattern})
+
+
+@pytest.mark.parametrize(
+    "pattern",
+    [
+        r"10\.[0-4]\.\d{1,3}\.",
+        r"^10\..*\.5$|10\.2\.0?\.?7",
+        "10.2",
+        r"[^a-f:]+\.2\.0\.7",
+        "[0-9.]*$",
+        r"\S+?[.]0",
+    ],
+)
+def test_r64_a_simple_pattern_is_enough_for_addresses(pattern: str) -> None:
+    assert IpFilter(pattern, None).matches(IPAddress("10.2.0.7"))
+    assert not IpFilter(pattern, None).matches(IPAddress("fd00::7"))
+
+
+def test_r64_the_nastiest_patterns_cost_no_more_than_milliseconds_an_address() -> None:
+    """Every mixture of four repetitions, before what no address has."""
+    address = IPAddress("fd00:1234:5678:9abc:def0:1234:5678:9abc")
+    kinds = (".*", ".*?", "[^z]+", r"\S{0,39}?")
+    filters = [IpFilter(None, "".join(m) + "z") for m in product(kinds, repeat=MAX_REPEATS)]
+    filters.append(IpFilter(None, "|".join([".*?.*?.*?.*?z"] + ["."] * 100)))
+    started = process_time()
+    for each in filters:
+        each.matches(address)
+    assert (process_time() - started) / len(filters) < 0.05
 
 
 def test_r64_a_member_finds_only_its_own(chain: RecordedChain, api_of: ApiOf) -> None:

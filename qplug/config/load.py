@@ -74,7 +74,9 @@ def _wrong(
     conf: cfg.ConfigOpts, group: cfg.OptGroup | None, option: cfg.Opt, setting: Setting
 ) -> ConfigInvalid | None:
     try:
-        _ = (conf[group.name] if group else conf)[option.dest]
+        value = (conf[group.name] if group else conf)[option.dest]
+        if value is None and option.default is not None:
+            raise ValueError("an empty number")
     except ValueError:
         return wrong_value(setting, _wanted(option), secret=option.secret)
     except (cfg.Error, RecursionError):

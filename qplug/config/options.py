@@ -1,5 +1,6 @@
 """The core's options. A driver's own options live with the driver, in a group of its own."""
 
+import math
 import os
 import socket
 from collections.abc import Sequence
@@ -9,6 +10,23 @@ from oslo_config import cfg, types
 from qplug.db import connection_opt
 
 ROOTS_STATE = "/var/lib/qplug"
+
+DAY = 24 * 60 * 60
+
+
+class Seconds(types.Float):
+    """A number between its bounds; ``nan`` compares with none and would be."""
+
+    def __call__(self, value: object) -> float:
+        """Return the number.
+
+        :raises ValueError: it is none, or out of bounds
+        """
+        number = super().__call__(value)
+        if number is None or math.isnan(number):
+            raise ValueError("Should be a number")
+        return number
+
 
 OptionLists = Sequence[tuple[cfg.OptGroup | None, Sequence[cfg.Opt]]]
 
@@ -62,10 +80,10 @@ def _place_opts() -> Sequence[cfg.Opt]:
             "Name of this machine among those that serve networks. The default is its host name.",
             sample_default="localhost",
         ),
-        cfg.FloatOpt(
+        cfg.Opt(
             "operation_timeout",
+            type=Seconds(min=0.1, max=DAY),
             default=60.0,
-            min=0.1,
             help="Seconds an operation may take before it gives up and undoes what it did.",
         ),
         _name(
@@ -127,6 +145,7 @@ def _ipam_opts() -> Sequence[cfg.Opt]:
             "reuse_delay",
             default=600,
             min=0,
+            max=10 * 365 * DAY,
             help="Seconds a released address rests before another instance may get it, "
             "unless DHCP says earlier that its lease has ended.",
         ),

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from oslo_config import cfg
+from stevedore import ExtensionManager
 
 import qplug
 from qplug.config import list_opts, load_config, problems, sample
@@ -51,6 +52,8 @@ def write(tmp_path: Path) -> Write:
 @pytest.fixture
 def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str, str, str], None]:
     """Return a function that installs a distribution which lists options."""
+    # The generator of oslo.config asks stevedore, which asks the path once in a process.
+    monkeypatch.setattr(ExtensionManager, "ENTRY_POINT_CACHE", {})
 
     def installer(dist: str, points: str, source: str = "") -> None:
         place = tmp_path / "site"
@@ -193,7 +196,31 @@ def test_loading_imports_nothing_that_only_other_commands_need() -> None:
     [
         (
             "[ipam]\nreuse_delay = soon",
-            "[ipam] reuse_delay = 'soon' is wrong: it must be an integer value, at least 0",
+            (
+                "[ipam] reuse_delay = 'soon' is wrong: "
+                "it must be an integer value, at least 0, at most 315360000"
+            ),
+        ),
+        (
+            "[ipam]\nreuse_delay = 315360001",
+            (
+                "[ipam] reuse_delay = '315360001' is wrong: "
+                "it must be an integer value, at least 0, at most 315360000"
+            ),
+        ),
+        *(
+            (
+                f"[DEFAULT]\noperation_timeout = {text}",
+                (
+                    f"[DEFAULT] operation_timeout = '{text}' is wrong: "
+                    "it must be a floating point value, at least 0.1, at most 86400"
+                ),
+            )
+            for text in ("nan", "inf", "-inf", "0", "86401", "1e400", "")
+        ),
+        (
+            "[mac]\nunique_attempts =",
+            "[mac] unique_attempts = '' is wrong: it must be an integer value, at least 1",
         ),
         (
             "[mac]\nunique_attempts = 0",
@@ -452,7 +479,7 @@ def test_old_and_new_may_not_differ(write: Write) -> None:
             "fixed_ip_disassociate_timeout = -1",
             (
                 "fixed_ip_disassociate_timeout = '-1' is wrong: "
-                "it must be an integer value, at least 0"
+                "it must be an integer value, at least 0, at most 315360000"
             ),
         ),
     ],

@@ -1,5 +1,7 @@
 """Records of instances, their vifs and addresses, and the states between two commands."""
 
+import random
+import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -14,6 +16,7 @@ from qplug.store.records import InstanceRecord, VifRecord, read_instance
 from qplug.store.rows import instance_row
 from qplug.store.tables import instances, vifs
 from qplug.store.vif_rows import (
+    are_leaving,
     delete_allocation,
     delete_released,
     finish_vifs,
@@ -23,6 +26,9 @@ from qplug.store.vif_rows import (
 )
 
 FIRST_EPOCH = 1
+
+LEAVING_POLL = 0.02
+"""Seconds, at most, between two looks at an address that another command is about to forget."""
 
 
 class InstanceStore:
@@ -197,11 +203,19 @@ class InstanceStore:
     def _changing_addresses(
         self, call: Call, work: Callable[[Connection], None], added: Sequence[VifRecord]
     ) -> None:
-        try:
-            self._database.write(call, work)
-        except IntegrityError as error:
-            given = ", ".join(str(a.address) for record in added for a in record.allocations)
-            raise FixedIpAlreadyInUse(given, "the store has it for another vif") from error
+        """Write addresses, once whoever had them before has been forgotten.
+
+        IPAM takes an address back, and may give it again, before that command writes so here.
+        """
+        while True:
+            try:
+                return self._database.write(call, work)
+            except IntegrityError as error:
+                leaving = self._database.read(call, lambda tx: are_leaving(tx, added))
+                if not (leaving and call.remaining()):
+                    given = ", ".join(str(a.address) for one in added for a in one.allocations)
+                    raise FixedIpAlreadyInUse(given, "the store has it for another vif") from error
+            time.sleep(random.uniform(0, LEAVING_POLL))  # noqa: S311  # jitter, no secret
 
 
 def _building(call: Call, request: str) -> dict[str, Any]:

@@ -269,3 +269,23 @@ def test_macs_drawn_at_once_are_never_the_same(make_chain: MakeChain, conf: Conf
     answers = race([lambda: chain.admin.allocate_for_instance(instance())] * 8)
     macs = [str(vif.address) for info in answers if isinstance(info, tuple) for vif in info]
     assert len(set(macs)) == 8
+
+
+def test_an_address_is_given_again_though_its_last_owner_is_not_forgotten_yet(
+    make_chain: MakeChain, gate: Gate
+) -> None:
+    chain = make_chain(journal=gate)
+    chain.network("10.0.0.0/30")  # with room for one
+    old, new = instance(), instance()
+    chain.admin.allocate_for_instance(old)
+    gate.step = "mac.deallocate"
+    with ThreadPoolExecutor(2) as threads:
+        leaving = threads.submit(chain.admin.deallocate_for_instance, old.id)
+        assert gate.reached.wait(30)
+        coming = threads.submit(chain.admin.allocate_for_instance, new)
+        with pytest.raises(TimeoutError):
+            coming.result(0.5)  # IPAM gave it the address; the store waits for the other
+        gate.opened.set()
+        assert leaving.result(30) == []
+        [address] = coming.result(30).fixed_ips()
+    assert str(address.address) == "10.0.0.2"

@@ -1,5 +1,6 @@
 """Who may do what: rules of oslo.policy, checked against the target's real owner."""
 
+import os
 from collections.abc import Sequence
 from functools import cached_property
 from threading import Lock
@@ -16,6 +17,9 @@ if TYPE_CHECKING:
 
 DEFAULT_FILE = "policy.yaml"
 """Overrides the rules where it is found; it need not be there."""
+
+SYSTEMS_PLACE = "/etc/qplug"
+"""Where policy files are looked for that are not beside a configuration file."""
 
 ADMIN = "rule:admin"
 OWNER = "rule:admin_or_owner"
@@ -75,9 +79,9 @@ class Policy:
 
     def __init__(self, conf: ConfigOpts) -> None:
         opts.set_defaults(conf)
-        self._conf = conf
+        self._conf: Any = _Places(conf)  # all that oslo.policy asks of a ConfigOpts
         self._file = str(conf.oslo_policy.policy_file)
-        if self._file != DEFAULT_FILE and conf.find_file(self._file) is None:
+        if self._file != DEFAULT_FILE and self._conf.find_file(self._file) is None:
             raise ConfigInvalid(self._file, "there is no such policy file")
         self._turn = Lock()  # while oslo.policy reads a changed file, rules are missing
         if self._overridden():
@@ -120,6 +124,22 @@ class Policy:
         except Exception as error:  # whatever oslo.policy stumbles over in the file
             reason = str(error).partition("\n")[0]
             raise ConfigInvalid(self._file, f"it is no policy file: {reason}") from error
+
+
+class _Places:
+    """A configuration whose files are in the documented places; oslo.config has more, as ``~``."""
+
+    def __init__(self, conf: ConfigOpts) -> None:
+        self._conf = conf
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._conf, name)
+
+    def find_file(self, name: str) -> str | None:
+        """Return the path of a file or directory, if it is there; a full path is its own."""
+        beside = (os.path.dirname(os.path.abspath(file)) for file in reversed(self.config_file))
+        paths = (os.path.join(place, name) for place in (*beside, SYSTEMS_PLACE))
+        return next((path for path in paths if os.path.exists(path)), None)
 
 
 def _credentials(context: Context) -> dict[str, Any]:

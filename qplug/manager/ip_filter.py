@@ -55,7 +55,7 @@ class IpFilter:
         return self._everything or bool(pattern and pattern.match(str(address)))
 
 
-def _compiled(text: str | None) -> re.Pattern[str] | None:
+def _compiled(text: object) -> re.Pattern[str] | None:
     if text is None:
         return None
     if not isinstance(text, str) or not 0 < len(text) <= MAX_LENGTH:

@@ -1,18 +1,23 @@
 """Column types that mean the same on SQLite, PostgreSQL and MariaDB."""
 
+from collections.abc import Collection
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, cast
 
 import sqlalchemy as sa
 from netaddr import IPAddress
 from sqlalchemy.dialects import mysql
 from sqlalchemy.engine import Dialect
+from sqlalchemy.sql import operators
 from sqlalchemy.types import TypeEngine
 
 
 def identifier(length: int = 36) -> TypeEngine[str]:
-    """Return a column type for short ASCII text that compares byte by byte: ids, states, MACs."""
-    return _exact(length, charset="ascii")
+    """Return a column type for short ASCII text that compares byte by byte: ids, states, MACs.
+
+    It can be compared with whatever a person typed; what no id can be equals none.
+    """
+    return _Identifier(length)
 
 
 def name(length: int = 255) -> TypeEngine[str]:
@@ -38,6 +43,30 @@ def long_text() -> TypeEngine[str]:
     return sa.Text().with_variant(mysql.MEDIUMTEXT(), "mysql", "mariadb")
 
 
+class _IdComparator(sa.types.TypeDecorator.Comparator[str], sa.String.Comparator[str]):
+    """Leaves out of the statement what databases refuse to compare with ASCII text."""
+
+    def operate(self, op: operators.OperatorType, *other: Any, **rest: Any) -> Any:
+        if op is operators.eq and isinstance(other[0], str) and not _may_be_id(other[0]):
+            return sa.false()
+        if op is operators.in_op and isinstance(other[0], Collection):
+            return super().operate(op, [value for value in other[0] if _may_be_id(value)], **rest)
+        return super().operate(op, *other, **rest)
+
+
+class _Identifier(sa.types.TypeDecorator[str]):
+    impl = sa.String
+    cache_ok = True
+    comparator_factory = _IdComparator
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        return dialect.type_descriptor(_exact(cast("sa.String", self.impl).length or 0, "ascii"))
+
+
+def _may_be_id(text: str) -> bool:
+    return text.isascii() and text.isprintable()
+
+
 class Address(sa.types.TypeDecorator[IPAddress]):
     """An IP address as text that sorts: the version, then every hex digit.
 
@@ -49,7 +78,7 @@ class Address(sa.types.TypeDecorator[IPAddress]):
 
     def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
         """Compare byte by byte on every database."""
-        return dialect.type_descriptor(identifier(33))
+        return dialect.type_descriptor(_exact(33, "ascii"))
 
     def process_bind_param(self, value: IPAddress | None, dialect: Dialect) -> str | None:
         """Write ``40a000005`` for 10.0.0.5."""

@@ -3,10 +3,12 @@
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from qplug.errors import CidrConflict, LabelInUse, NetworkExists, NetworkInTransition
+from qplug.errors import CidrConflict, InvalidInput, LabelInUse, NetworkExists, NetworkInTransition
 from qplug.model import Network, Subnet
 from qplug.store.rows import bounds
 from qplug.store.tables import networks, owners, subnets
+
+MAX_HOST = 255
 
 
 def lock_owner(tx: Connection, project_id: str | None) -> None:
@@ -23,6 +25,15 @@ def refuse_id(tx: Connection, network_id: str) -> None:
     """
     if tx.execute(sa.select(networks.c.id).where(networks.c.id == network_id)).first():
         raise NetworkExists(network_id)
+
+
+def refuse_host(host: str | None) -> None:
+    """Refuse a host's name that its column has no room for; the others are checked by then.
+
+    :raises InvalidInput: it is too long
+    """
+    if host is not None and len(host) > MAX_HOST:
+        raise InvalidInput("host", f"{host[:80]}...", f"at most {MAX_HOST} characters")
 
 
 def refuse_label(tx: Connection, network: Network) -> None:

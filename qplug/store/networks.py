@@ -17,7 +17,7 @@ from qplug.errors import (
     NetworkNotFound,
 )
 from qplug.model import Call, Network
-from qplug.store.claims import lock_owner, refuse_id, refuse_label, refuse_overlap
+from qplug.store.claims import lock_owner, refuse_host, refuse_id, refuse_label, refuse_overlap
 from qplug.store.rows import network_row, networks_of, select_networks, subnet_row
 from qplug.store.tables import networks, subnets, vifs
 
@@ -108,8 +108,8 @@ class NetworkStore:
 
         A label may bring several.
         """
-        names = [name for name in names if name.isprintable()]
-        named = networks.c.id.in_(names) | networks.c.label.in_(names) if names else sa.true()
+        known = [name for name in names if name.isprintable()]
+        named = networks.c.id.in_(known) | networks.c.label.in_(known) if names else sa.true()
         return self._select(
             call, sa.and_(networks.c.state == "active", visible_to(project_id), named)
         )
@@ -125,7 +125,9 @@ class NetworkStore:
         :raises LabelInUse: its owner has one of that label
         :raises CidrConflict: its owner has a subnet that overlaps, or two of these do
         :raises NetworkExists: the id is kept here already
+        :raises InvalidInput: its host's name is too long
         """
+        refuse_host(network.host)
 
         def work(tx: Connection) -> None:
             lock_owner(tx, network.project_id)
@@ -199,7 +201,11 @@ class NetworkStore:
         return self._settle(call, work)
 
     def set_host(self, call: Call, network_id: str, host: str) -> str:
-        """Make the host the network's unless it has one, and return the one it has then."""
+        """Make the host the network's unless it has one, and return the one it has then.
+
+        :raises InvalidInput: its name is too long
+        """
+        refuse_host(host)
 
         def work(tx: Connection) -> str:
             tx.execute(

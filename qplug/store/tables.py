@@ -2,7 +2,7 @@
 
 States: ``building`` until the last step succeeded, ``active``, ``updating`` while a step changes
 it, ``deleting`` from before the first release until nothing is left. A row that is not ``active``
-is the durable note that work is unfinished; ``epoch`` counts who worked on it.
+is the durable note that work is unfinished; ``epoch`` tells who worked on it last.
 """
 
 import sqlalchemy as sa
@@ -70,10 +70,10 @@ subnets = sa.Table(
     sa.Column("last", Address, nullable=False),
     sa.Column("gateway", Address),
     sa.Column("dhcp_server", Address),
-    sa.Column("pools", sa.Text, nullable=False),
-    sa.Column("reserved", sa.Text, nullable=False),
-    sa.Column("dns", sa.Text, nullable=False),
-    sa.Column("routes", sa.Text, nullable=False),
+    sa.Column("pools", long_text(), nullable=False),
+    sa.Column("reserved", long_text(), nullable=False),
+    sa.Column("dns", long_text(), nullable=False),
+    sa.Column("routes", long_text(), nullable=False),
     sa.UniqueConstraint("owner", "version", "first"),
     sa.Index(None, "network_id"),
 )
@@ -87,7 +87,7 @@ instances = sa.Table(
     sa.Column("zone", name()),
     sa.Column("host", name()),
     sa.Column("rxtx_factor", sa.Double, nullable=False),
-    sa.Column("request", sa.Text, nullable=False),
+    sa.Column("request", long_text(), nullable=False),
     sa.Column("network_info", long_text()),
     sa.Column("state", identifier(16), nullable=False),
     sa.Column("epoch", sa.Integer, nullable=False),
@@ -144,6 +144,6 @@ local_ports = sa.Table(
     sa.Column("host", name()),
     sa.Column("zone", name()),
     sa.Column("rxtx_factor", sa.Double),
-    sa.Column("address_pairs", sa.Text, nullable=False),
+    sa.Column("address_pairs", long_text(), nullable=False),
     sa.UniqueConstraint("network_id", "attachment"),
 )

@@ -17,6 +17,8 @@ from sqlalchemy.exc import IntegrityError
 from qplug.errors import (
     AmbiguousLabel,
     CidrConflict,
+    FixedIpNotFound,
+    InvalidInput,
     LabelInUse,
     NetworkBusy,
     NetworkExists,
@@ -121,6 +123,43 @@ def test_no_name_makes_looking_for_it_fail_otherwise_than_not_found(
         memory.networks.find(call(), text)
     assert error.value.network == text
     assert memory.networks.usable(call(), PROJECT, [text]) == []
+
+
+@pytest.mark.parametrize("text", ["blåhaj", "日本", "🦊", "a\0b", "\udcff", "a\nb", "é" * 300])
+def test_what_no_id_can_be_is_found_nowhere_and_fails_nothing(text: str, store: Store) -> None:
+    made = kept(store)
+    with pytest.raises(NetworkNotFound):
+        store.networks.find(call(), text)
+    with pytest.raises(FixedIpNotFound):
+        store.search.fixed_ip(call(), text)
+    assert store.networks.usable(call(), PROJECT, [text]) == []
+    assert store.networks.usable(call(), PROJECT, [text, made.id]) == [made]
+    assert list(store.search.fixed_ips(call(), network_id=text)) == []
+    assert store.instances.get(call(), text) is None
+
+
+def test_labels_in_any_script_are_found(store: Store) -> None:
+    labels = ["blåhaj", "日本", "🦊"]
+    made = [kept(store, f"10.{n}.0.0/24", label=label) for n, label in enumerate(labels)]
+    assert [store.networks.find(call(), net.label) for net in made] == made
+    assert len(store.networks.usable(call(), PROJECT, [*labels, "ß"])) == len(labels)
+
+
+def test_a_host_too_long_for_its_column_is_refused(store: Store) -> None:
+    long, made = "h" * 256, kept(store)
+    with pytest.raises(InvalidInput, match=r"host 'hhh.* it must be at most 255 characters"):
+        store.networks.reserve(call(), network("10.9.0.0/24", label="long", host=long))
+    with pytest.raises(InvalidInput, match="at most 255 characters"):
+        store.networks.set_host(call(), made.id, long)
+    assert [net.id for net in store.networks.all(call())] == [made.id]
+
+
+def test_a_subnet_has_room_for_thousands_of_ranges(store: Store) -> None:
+    reserved = [f"fd00::{n:x}:1-fd00::{n:x}:ffff" for n in range(1, 4000)]
+    made = network(subnet("fd00::/64", reserved=reserved))
+    store.networks.reserve(call(), made)
+    store.networks.activate(call(), made.id, made)
+    assert store.networks.find(call(), made.id) == made
 
 
 def test_r22_networks_are_listed_once_each_in_order_of_creation(store: Store) -> None:

@@ -61,10 +61,10 @@ def upgrade() -> None:
         sa.Column("last", Address, nullable=False),
         sa.Column("gateway", Address),
         sa.Column("dhcp_server", Address),
-        sa.Column("pools", sa.Text, nullable=False),
-        sa.Column("reserved", sa.Text, nullable=False),
-        sa.Column("dns", sa.Text, nullable=False),
-        sa.Column("routes", sa.Text, nullable=False),
+        sa.Column("pools", long_text(), nullable=False),
+        sa.Column("reserved", long_text(), nullable=False),
+        sa.Column("dns", long_text(), nullable=False),
+        sa.Column("routes", long_text(), nullable=False),
         sa.UniqueConstraint(
             "owner", "version", "first", name="uq_qplug_subnets_owner_version_first"
         ),
@@ -79,7 +79,7 @@ def upgrade() -> None:
         sa.Column("zone", name()),
         sa.Column("host", name()),
         sa.Column("rxtx_factor", sa.Double, nullable=False),
-        sa.Column("request", sa.Text, nullable=False),
+        sa.Column("request", long_text(), nullable=False),
         sa.Column("network_info", long_text()),
         sa.Column("state", identifier(16), nullable=False),
         sa.Column("epoch", sa.Integer, nullable=False),
@@ -155,7 +155,7 @@ def upgrade() -> None:
         sa.Column("host", name()),
         sa.Column("zone", name()),
         sa.Column("rxtx_factor", sa.Double),
-        sa.Column("address_pairs", sa.Text, nullable=False),
+        sa.Column("address_pairs", long_text(), nullable=False),
         sa.UniqueConstraint(
             "network_id", "attachment", name="uq_qplug_local_ports_network_id_attachment"
         ),

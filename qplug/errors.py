@@ -385,6 +385,20 @@ class FixedIpInvalid(Invalid):
 
 
 @dataclass(eq=False)
+class AddressRequired(Invalid):
+    """No address can be chosen, as every subnet derives them from MAC addresses."""
+
+    network: str
+    cidr: str
+
+    def sentence(self) -> str:
+        return (
+            f"network '{self.network}' derives the addresses of {self.cidr} from MAC addresses, "
+            "so that none can be chosen; name the address to add"
+        )
+
+
+@dataclass(eq=False)
 class NotSupported(Invalid):
     """A configured driver cannot do what was asked."""
 

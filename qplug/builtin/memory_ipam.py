@@ -11,6 +11,7 @@ from oslo_config.cfg import ConfigOpts
 from qplug.builtin.address_pool import AddressPool
 from qplug.contracts import AddressUsage, ApiRange, FloatingIps, IpamDriver
 from qplug.errors import (
+    AddressRequired,
     CidrConflict,
     FixedIpAlreadyInUse,
     FixedIpInvalid,
@@ -103,7 +104,7 @@ class MemoryIpam(IpamDriver, AddressUsage, FloatingIps):
         with self._lock:
             pools = self._kept(network)
             if wanted is None:
-                pool = next((pool for pool in pools if not pool.subnet.derived), pools[0])
+                pool = _with_room(call, network, pools)
                 return self._give(pool, _next(call, network, pool), vif)
             pool = _pool_with(wanted, pools)
             for _, held in self._held_on(network, vif):
@@ -253,15 +254,31 @@ def _named(call: Call, pool: AddressPool, vif: Vif, address: IPAddress) -> int:
     return int(address.value)
 
 
+def _with_room(call: Call, network: Network, pools: Sequence[AddressPool]) -> AddressPool:
+    """Return the first pool with an address to choose, rather one that does not rest."""
+    chosen = [pool for pool in pools if not pool.subnet.derived]
+    if not chosen:
+        raise AddressRequired(network.label, _cidrs(pools))
+    room = [(pool, value) for pool in chosen if (value := pool.next()) is not None]
+    if not room:
+        raise NoMoreFixedIps(network.label, _cidrs(chosen))
+    rested = (pool for pool, value in room if not pool.rest_of(value, call.now))
+    return next(rested, room[0][0])
+
+
+def _cidrs(pools: Sequence[AddressPool]) -> str:
+    return ", ".join(str(pool.subnet.cidr) for pool in pools)
+
+
 def _next(call: Call, network: Network, pool: AddressPool) -> int:
     value = pool.next()
-    if value is None or pool.subnet.derived:
-        raise NoMoreFixedIps(network.id, str(pool.subnet.cidr))
+    if value is None:
+        raise NoMoreFixedIps(network.label, str(pool.subnet.cidr))
     if rest := pool.rest_of(value, call.now):
         LOG.warning(
             "address %s of network '%s' is given though it rests until %s: nothing else is left",
             pool.address(value),
-            network.id,
+            network.label,
             rest.until,
         )
     return value

@@ -84,14 +84,16 @@ class IpamDriver(Driver):
     def add_address(
         self, call: Call, network: Network, vif: Vif, *, wanted: IPAddress | None = None
     ) -> Allocation:
-        """Give the vif one address more, of the wanted one's subnet or else of the first.
+        """Give the vif one address more, of the wanted one's subnet or else of the first with room.
 
         A wanted address that the vif holds already is given again. Without one each call gives a
-        further address; whoever is in doubt lists the vif's allocations. A derived subnet gives
-        an address only when it is wanted, and is passed over otherwise.
+        further address; whoever is in doubt lists the vif's allocations. Subnets are tried in the
+        order of ``network.subnets``; one where all that is left rests comes after the others. A
+        derived subnet gives an address only when it is wanted, and is passed over otherwise.
 
         :raises NetworkNotFound: the driver keeps no subnet of the network
-        :raises NoMoreFixedIps: the subnet is full, or all are derived and none is wanted
+        :raises NoMoreFixedIps: none of the subnets has room
+        :raises AddressRequired: all subnets are derived and no address is wanted
         :raises FixedIpAlreadyInUse: as for :meth:`allocate`
         :raises FixedIpInvalid: as for :meth:`allocate`
         """

@@ -75,7 +75,7 @@ class TestPolicy:
         fill(driver, net, 2)
         with pytest.raises(NoMoreFixedIps) as caught:
             give(driver, net)
-        assert (caught.value.network, caught.value.cidr) == (net.id, "10.0.0.0/24")
+        assert (caught.value.network, caught.value.cidr) == (net.label, "10.0.0.0/24")
 
     def test_r70_a_wanted_address_that_is_taken_is_refused(self, driver: NovaIpam) -> None:
         net = kept(driver, "10.0.0.0/24")

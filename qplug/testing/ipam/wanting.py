@@ -6,7 +6,13 @@ import pytest
 from netaddr import IPAddress
 
 from qplug.contracts import IpamDriver
-from qplug.errors import FixedIpAlreadyInUse, FixedIpInvalid, NetworkNotFound, NoMoreFixedIps
+from qplug.errors import (
+    AddressRequired,
+    FixedIpAlreadyInUse,
+    FixedIpInvalid,
+    NetworkNotFound,
+    NoMoreFixedIps,
+)
 from qplug.model import Capability
 from qplug.testing.ipam.asking import fill, give, held, kept
 from qplug.testing.suite import needs, race
@@ -93,7 +99,9 @@ class WantingTests:
 
     # --- one more -------------------------------------------------------------------------------
 
-    def test_each_addition_gives_one_more_of_the_first_subnet(self, driver: IpamDriver) -> None:
+    def test_each_addition_gives_one_more_of_the_first_subnet_with_room(
+        self, driver: IpamDriver
+    ) -> None:
         net = kept(driver, "10.0.0.0/29", "10.0.1.0/29")
         (owner,) = fill(driver, net, 1)
         before = held(driver, by=owner)
@@ -132,20 +140,42 @@ class WantingTests:
         (owner,) = fill(driver, net, 1)
         assert driver.add_address(call(), net, owner).subnet_id == net.subnets[1].id
 
-    def test_an_addition_where_all_subnets_are_derived_finds_no_address(
+    def test_an_addition_where_all_subnets_are_derived_has_to_be_named(
         self, driver: IpamDriver
     ) -> None:
         net = kept(driver, "fd00:10::/64")
         (owner,) = fill(driver, net, 1)
-        with pytest.raises(NoMoreFixedIps):
+        with pytest.raises(AddressRequired):
             driver.add_address(call(), net, owner)
+        assert len(held(driver, by=owner)) == 1
 
-    def test_an_addition_to_a_full_subnet_says_so(self, driver: IpamDriver) -> None:
+    def test_an_addition_passes_over_full_subnets_while_another_has_room(
+        self, driver: IpamDriver
+    ) -> None:
+        net = kept(driver, "10.0.0.0/30", "10.0.1.0/30", "10.0.2.0/29", "fd00:10::/64")
+        (owner,) = fill(driver, net, 1)
+        more = [driver.add_address(call(), net, owner) for _ in range(4)]
+        assert {each.subnet_id for each in more} == {net.subnets[2].id}
+        assert len(held(driver, by=owner)) == 8
+
+    def test_an_addition_where_no_subnet_has_room_says_so(self, driver: IpamDriver) -> None:
+        net = kept(driver, "10.0.0.0/30", "10.0.1.0/30", "fd00:10::/64")
+        (owner,) = fill(driver, net, 1)
+        with pytest.raises(NoMoreFixedIps) as refused:
+            driver.add_address(call(), net, owner)
+        assert refused.value.network == net.label
+        assert len(held(driver, by=owner)) == 3
+
+    def test_an_addition_cuts_a_rest_short_only_when_no_subnet_has_another_address(
+        self, driver: IpamDriver
+    ) -> None:
+        needs(driver, Capability.REUSE_DELAY)
         net = kept(driver, "10.0.0.0/30", "10.0.1.0/29")
         (owner,) = fill(driver, net, 1)
-        with pytest.raises(NoMoreFixedIps):
-            driver.add_address(call(), net, owner)
-        assert len(held(driver, by=owner)) == 2
+        driver.remove_address(call(), net, owner, IPAddress("10.0.0.2"), reuse_delay=60)
+        more = [str(driver.add_address(call(), net, owner).address) for _ in range(5)]
+        assert [each.startswith("10.0.1.") for each in more] == [True] * 4 + [False]
+        assert more[-1] == "10.0.0.2"
 
     def test_an_addition_to_a_network_that_is_not_kept_is_not_found(
         self, driver: IpamDriver

@@ -1,12 +1,14 @@
 """The policy ``sequential``: which address a wish is given; no database here."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from enum import IntEnum
 
 from netaddr import IPAddress
 
 from qplug.errors import FixedIpAlreadyInUse, FixedIpInvalid, NoMoreFixedIps
-from qplug.model import Subnet, Vif
+from qplug.model import Network, Subnet, Vif
 from qplug_ipam_nova.outlook import Interval, Known, Outlook
 
 
@@ -23,7 +25,27 @@ class Choice:
     """Whether a rest was cut short because nothing else was left."""
 
 
-def choose(outlook: Outlook, network_id: str, vif: Vif, now: datetime) -> Choice:
+class Reluctance(IntEnum):
+    """Why a subnet is asked after others."""
+
+    NONE = 0
+    RESTS = 1
+    FULL = 2
+
+
+def choose_one(outlooks: Sequence[Outlook], network: Network, vif: Vif, now: datetime) -> Choice:
+    """Return what the first wish is given that can be, without cutting a rest short if possible.
+
+    :raises NoMoreFixedIps, FixedIpAlreadyInUse, FixedIpInvalid: as the contract has it
+    """
+    best = min(outlooks, key=lambda outlook: _reluctance(outlook, now))
+    if _reluctance(best, now) is Reluctance.FULL and len(outlooks) > 1:
+        cidrs = ", ".join(str(outlook.wish.subnet.cidr) for outlook in outlooks)
+        raise NoMoreFixedIps(network.label, cidrs)
+    return choose(best, network, vif, now)
+
+
+def choose(outlook: Outlook, network: Network, vif: Vif, now: datetime) -> Choice:
     """Return what the wish is given.
 
     :raises NoMoreFixedIps, FixedIpAlreadyInUse, FixedIpInvalid: as the contract has it
@@ -33,16 +55,24 @@ def choose(outlook: Outlook, network_id: str, vif: Vif, now: datetime) -> Choice
         if held.address == wish.address or not wish.more:
             return Choice(subnet=wish.subnet, address=held.address, slot=held.slot)
     if wish.address is None:
-        return _by_policy(outlook, network_id, now)
+        return _by_policy(outlook, network, now)
     return _by_name(outlook, wish.address, vif, now)
 
 
-def _by_policy(outlook: Outlook, network_id: str, now: datetime) -> Choice:
+def _reluctance(outlook: Outlook, now: datetime) -> Reluctance:
+    if outlook.interval is not None:
+        return Reluctance.NONE
+    if outlook.known is not None:
+        return Reluctance.RESTS if _rests(outlook.known, now) else Reluctance.NONE
+    return Reluctance.FULL
+
+
+def _by_policy(outlook: Outlook, network: Network, now: datetime) -> Choice:
     if outlook.interval is not None:
         return _fresh(outlook, outlook.interval, outlook.interval.first)
     if outlook.known is not None:
         return _again(outlook, outlook.known, early=_rests(outlook.known, now))
-    raise NoMoreFixedIps(network_id, str(outlook.wish.subnet.cidr))
+    raise NoMoreFixedIps(network.label, str(outlook.wish.subnet.cidr))
 
 
 def _by_name(outlook: Outlook, address: IPAddress, vif: Vif, now: datetime) -> Choice:

@@ -65,7 +65,7 @@ class NovaIpam(IpamDriver, AddressUsage):
         self, call: Call, network: Network, vif: Vif, *, wanted: IPAddress | None = None
     ) -> Allocation:
         """Give one address more."""
-        return self._give(call, network, vif, [one_more(network, wanted)])[0]
+        return self._give(call, network, vif, one_more(network, wanted))[0]
 
     def remove_address(
         self, call: Call, network: Network, vif: Vif, address: IPAddress, *, reuse_delay: float = 0

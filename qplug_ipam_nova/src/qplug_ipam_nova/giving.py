@@ -10,7 +10,7 @@ from sqlalchemy.engine import Connection
 
 from qplug.errors import FixedIpInvalid, NetworkNotFound
 from qplug.model import Network, Vif
-from qplug_ipam_nova.choice import Choice, choose
+from qplug_ipam_nova.choice import Choice, choose, choose_one
 from qplug_ipam_nova.outlook import Interval, Outlook, look
 from qplug_ipam_nova.races import RaceLost
 from qplug_ipam_nova.tables import addresses, free, subnets
@@ -20,14 +20,15 @@ from qplug_ipam_nova.wishes import Wish
 def give(
     connection: Connection, now: datetime, network: Network, vif: Vif, wishes: Sequence[Wish]
 ) -> Sequence[Choice]:
-    """Fulfil every wish whose subnet is kept; who holds addresses gets no others unless more.
+    """Fulfil every wish whose subnet is kept; who holds addresses gets no others.
+
+    Of wishes for more one is fulfilled, whatever is held.
 
     :raises RaceLost, sqlalchemy.exc.IntegrityError: a new transaction may have more luck
     """
     outlooks = look(connection, network.id, vif.id, wishes)
     _refuse_forgotten(network, wishes, outlooks)
-    held = [outlook for outlook in outlooks if outlook.held and not outlook.wish.more]
-    choices = [choose(outlook, network.id, vif, now) for outlook in held or outlooks]
+    choices = _choices(outlooks, network, vif, now)
     new = [_row(choice, network, vif) for choice in choices if choice.never_given]
     if new:
         connection.execute(addresses.insert(), new)
@@ -57,6 +58,15 @@ def _refuse_forgotten(
     for wish in wishes:
         if wish not in kept and wish.address is not None and not wish.derived:
             raise FixedIpInvalid(str(wish.address), f"subnet {wish.subnet.cidr} was deleted")
+
+
+def _choices(
+    outlooks: Sequence[Outlook], network: Network, vif: Vif, now: datetime
+) -> Sequence[Choice]:
+    if outlooks[0].wish.more:
+        return [choose_one(outlooks, network, vif, now)]
+    held = [outlook for outlook in outlooks if outlook.held]
+    return [choose(outlook, network, vif, now) for outlook in held or outlooks]
 
 
 def _take(connection: Connection, choice: Choice) -> None:

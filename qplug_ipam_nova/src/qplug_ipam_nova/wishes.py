@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from netaddr import IPAddress
 
-from qplug.errors import FixedIpInvalid, NoMoreFixedIps
+from qplug.errors import AddressRequired, FixedIpInvalid
 from qplug.model import Network, Subnet, Vif
 from qplug.model.ipv6 import to_global
 
@@ -20,7 +20,7 @@ class Wish:
     derived: bool = False
     """Whether the address was computed, and not asked for by the caller."""
     more: bool = False
-    """Whether what the vif holds already is no answer."""
+    """Whether what the vif holds already is no answer; of several such wishes one is fulfilled."""
 
 
 def one_each(
@@ -39,18 +39,18 @@ def one_each(
     return [_wish(s, network, vif, by_subnet.get(s.id), backend) for s in network.subnets]
 
 
-def one_more(network: Network, wanted: IPAddress | None) -> Wish:
-    """Return the wish for one address more.
+def one_more(network: Network, wanted: IPAddress | None) -> Sequence[Wish]:
+    """Return the wishes of which one is to be fulfilled: for one address more.
 
     :raises FixedIpInvalid: the address is outside the subnets
-    :raises NoMoreFixedIps: addresses of every subnet are derived, so that each vif has all
+    :raises AddressRequired: addresses of every subnet are derived, so that there is no choice
     """
     if wanted is not None:
-        return Wish(subnet=subnet_of(network, wanted), address=wanted, more=True)
-    for subnet in network.subnets:
-        if not subnet.derived:
-            return Wish(subnet=subnet, more=True)
-    raise NoMoreFixedIps(network.id, ", ".join(str(subnet.cidr) for subnet in network.subnets))
+        return [Wish(subnet=subnet_of(network, wanted), address=wanted, more=True)]
+    wishes = [Wish(subnet=s, more=True) for s in network.subnets if not s.derived]
+    if network.subnets and not wishes:
+        raise AddressRequired(network.label, ", ".join(str(s.cidr) for s in network.subnets))
+    return wishes
 
 
 def subnet_of(network: Network, address: IPAddress) -> Subnet:
@@ -61,7 +61,7 @@ def subnet_of(network: Network, address: IPAddress) -> Subnet:
     for subnet in network.subnets:
         if address in subnet.cidr:
             return subnet
-    raise FixedIpInvalid(str(address), f"it is in no subnet of network '{network.id}'")
+    raise FixedIpInvalid(str(address), f"it is in no subnet of network '{network.label}'")
 
 
 def _wish(

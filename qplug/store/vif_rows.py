@@ -14,6 +14,9 @@ from qplug.store.records import VifRecord
 from qplug.store.rows import NO_MAC
 from qplug.store.tables import allocations, instances, networks, vifs
 
+CHUNK = 100
+"""How many vifs one statement inserts; SQLite joins at most 500 selections."""
+
 
 def insert_vifs(tx: Connection, planned: Sequence[Vif]) -> None:
     """Insert vifs on networks that are active, and lock those against being deleted meanwhile.
@@ -21,9 +24,16 @@ def insert_vifs(tx: Connection, planned: Sequence[Vif]) -> None:
     :raises NetworkNotFound: one of the networks is no longer active
     :raises MacInUse: one of the MAC addresses is taken
     """
-    if not planned:
-        return
-    rows = (sa.select(*_vif_columns(*each)) for each in enumerate(planned))
+    rows = [sa.select(*_vif_columns(*each)) for each in enumerate(planned)]
+    try:
+        made = sum(_insert_on_active(tx, rows[n : n + CHUNK]) for n in range(0, len(rows), CHUNK))
+    except IntegrityError as error:
+        raise MacInUse(", ".join(str(vif.mac) for vif in planned)) from error
+    if made != len(planned):
+        raise NetworkNotFound(_inactive(tx, [vif.network_id for vif in planned]))
+
+
+def _insert_on_active(tx: Connection, rows: Sequence[sa.Select[Any]]) -> int:
     new = sa.union_all(*rows).subquery("new")
     on_active = (
         sa.select(new)
@@ -32,12 +42,7 @@ def insert_vifs(tx: Connection, planned: Sequence[Vif]) -> None:
         .with_for_update(read=True, of=networks)
     )
     insert = vifs.insert().from_select(list(new.c.keys()), on_active)
-    try:
-        made = tx.execute(insert.execution_options(preserve_rowcount=True))
-    except IntegrityError as error:
-        raise MacInUse(", ".join(str(vif.mac) for vif in planned)) from error
-    if made.rowcount != len(planned):
-        raise NetworkNotFound(_inactive(tx, [vif.network_id for vif in planned]))
+    return tx.execute(insert.execution_options(preserve_rowcount=True)).rowcount
 
 
 def _vif_columns(position: int, vif: Vif) -> list[sa.Label[Any]]:

@@ -54,6 +54,12 @@ class TestStatements:
         net = kept(driver, "10.0.0.0/24")
         assert sent(lambda: give(driver, net, vif(net), "10.0.0.9")) == 4
 
+    def test_600_subnets_are_asked_for_in_parts(self, driver: NovaIpam) -> None:
+        cidrs = [f"10.{n // 256}.{n % 256}.0/24" for n in range(600)]
+        net = kept(driver, *cidrs)
+        assert len(set(give(driver, net))) == 600
+        assert len(set(give(driver, net, vif(net), "10.1.0.9", "10.2.0.9"))) == 600
+
     def test_a_second_stack_adds_none_when_it_is_derived(self, driver: NovaIpam) -> None:
         net = kept(driver, "10.0.0.0/24", "fd00::/64")
         assert sent(lambda: give(driver, net)) == 3

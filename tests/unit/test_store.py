@@ -27,8 +27,10 @@ from qplug.errors import (
 )
 from qplug.model import Network, Route
 from qplug.store import Store
+from qplug.store.rows import network_row
 from qplug.store.tables import allocations, instances, metadata, networks, subnets, vifs
-from qplug.testing.clock import Statements
+from qplug.store.vif_rows import insert_vifs
+from qplug.testing.clock import Statements, counted_statements
 from qplug.testing.values import (
     NOW,
     OTHER_PROJECT,
@@ -37,6 +39,7 @@ from qplug.testing.values import (
     call,
     network,
     subnet,
+    vif,
 )
 
 
@@ -360,7 +363,7 @@ def test_r99_a_removed_network_takes_its_subnets_and_frees_label_and_cidr(store:
     """R99: rows are physically deleted, so that nothing dead is in the way."""
     net = kept(store, "10.0.0.0/24", "fd00::/64")
     store.networks.begin_delete(call(), net.id)
-    store.networks.forget(call(), net.id)
+    store.networks.forget(call(), net)
     held = {table.name: rows(store, table) for table in metadata.sorted_tables}
     assert {name for name, found in held.items() if found} == {"qplug_owners"}
     kept(store, "10.0.0.0/24", "fd00::/64")
@@ -482,7 +485,7 @@ def test_what_is_being_made_cannot_be_deleted(store: Store) -> None:
 
 def test_forgetting_spares_what_is_active(store: Store) -> None:
     net = kept(store)
-    store.networks.forget(call(), net.id)
+    store.networks.forget(call(), net)
     assert store.networks.all(call()) == [net]
 
 
@@ -494,7 +497,7 @@ def test_what_is_abandoned_is_hidden_under_its_id_in_quantum(activated: bool, st
     named = replace(made, id=str(uuid4()))
     if activated:
         store.networks.activate(call(), made.id, named)
-    store.networks.abandon(call(), made.id, named)
+    store.networks.abandon(call(), named)
     assert store.networks.all(call()) == []
     assert store.networks.begin_delete(call(), named.id).network == named
     with pytest.raises(NetworkInTransition):
@@ -506,7 +509,7 @@ def test_abandoning_spares_a_stranger_that_has_the_id(store: Store) -> None:
     other, made = kept(store, project_id=OTHER_PROJECT), network("10.0.0.0/24", label="green")
     store.networks.reserve(call(), made)
     with pytest.raises(IntegrityError):
-        store.networks.abandon(call(), made.id, replace(made, id=other.id))
+        store.networks.abandon(call(), replace(made, id=other.id))
     assert store.networks.all(call()) == [other]
 
 
@@ -548,3 +551,28 @@ def test_reading_networks_is_one_statement_however_many_there_are(
         statements.clear()
         read()
         assert len(statements) == 1
+
+
+def test_an_instance_joins_more_networks_than_sqlite_joins_selections(store: Store) -> None:
+    made = [network(label=f"net-{n}") for n in range(600)]
+    rows_ = [network_row(net) | {"state": "active", "epoch": 1, "created_at": NOW} for net in made]
+    store.database.write(call(), lambda tx: tx.execute(networks.insert(), rows_))
+    mine = join(store, made[0])
+    planned = [vif(net, instance_id=mine) for net in made]
+    with counted_statements() as sent:
+        store.database.write(call(), lambda tx: insert_vifs(tx, planned[:100]))
+    assert len(sent) == 1
+    store.database.write(call(), lambda tx: insert_vifs(tx, planned[100:]))
+    query = sa.select(vifs.c.id).where(vifs.c.state == "building").order_by(vifs.c.position)
+    written = store.database.read(call(), lambda tx: tx.execute(query).scalars().all())
+    assert sorted(written) == sorted(each.id for each in planned)
+    gone = [vif(net, instance_id=mine) for net in [*made, network()]]
+    with pytest.raises(NetworkNotFound, match=gone[-1].network_id):
+        store.database.write(call(), lambda tx: insert_vifs(tx, gone))
+    assert len(rows(store, vifs)) == 601
+
+
+def test_what_is_held_is_counted_for_more_networks_than_databases_take_parameters(
+    store: Store,
+) -> None:
+    assert store.search.held(call(), [str(n) for n in range(70_000)]) == {}

@@ -1,4 +1,4 @@
-"""What the tables say about each wish, in one statement for all of them."""
+"""What the tables say about each wish, in one statement for all of them but very many."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -16,6 +16,10 @@ from qplug_ipam_nova.tables import addresses, free, subnets
 from qplug_ipam_nova.wishes import Wish
 
 Parameter = sa.BindParameter[Any]
+
+
+CHUNK = 100
+"""How many wishes one statement is about; SQLite joins at most 500 selections."""
 
 
 @dataclass(frozen=True)
@@ -76,8 +80,13 @@ def look(
 
     Every part of the statement is one step into an index, however many addresses there are.
     """
-    if not wishes:
-        return []
+    chunks = (wishes[n : n + CHUNK] for n in range(0, len(wishes), CHUNK))
+    return [one for chunk in chunks for one in _look(connection, network_id, vif_id, chunk)]
+
+
+def _look(
+    connection: Connection, network_id: str, vif_id: str, wishes: Sequence[Wish]
+) -> Sequence[Outlook]:
     parameters: dict[str, str | IPAddress] = {"vif": vif_id, "network": network_id}
     for n, wish in enumerate(wishes):
         parameters[f"subnet_{n}"] = wish.subnet.id

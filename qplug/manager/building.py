@@ -7,7 +7,7 @@ from netaddr import IPAddress
 
 from qplug.errors import DeadlineExceeded, MacInUse, VirtualInterfaceMacAddressException
 from qplug.manager.answers import host_mac, one_each, port_id
-from qplug.manager.chain import Chain, Undo, attempt, step
+from qplug.manager.chain import Attempt, Chain, Undo, step, undoing
 from qplug.manager.hosts import Hosts
 from qplug.manager.info import Info
 from qplug.manager.ports import port_request
@@ -15,6 +15,7 @@ from qplug.manager.release import Release
 from qplug.model import Call, Capability, Instance, Network, Vif
 from qplug.network_info import NetworkInfo
 from qplug.store import NO_MAC, VifRecord
+from qplug.store.instances import new_epoch
 
 
 class Building:
@@ -27,20 +28,53 @@ class Building:
         self._info = info
         self._store = chain.store.instances
 
-    def begin(
-        self, call: Call, instance: Instance, networks: Sequence[Network], request: str
-    ) -> Sequence[VifRecord] | None:
-        """Record the vifs to be; ``None`` if the instance is recorded already.
+    def build(
+        self,
+        call: Call,
+        instance: Instance,
+        networks: Sequence[Network],
+        wanted: Sequence[Sequence[IPAddress]],
+        request: str,
+    ) -> NetworkInfo | None:
+        """Record the vifs to be and build them; ``None`` if the instance is recorded already.
+
+        Whatever fails, all of them are taken back.
 
         :raises VirtualInterfaceMacAddressException: no unused MAC address was found
         """
+        undos: list[Undo] = []
+        epoch = new_epoch()
+        try:
+            planned = self._begin(call, instance, networks, request, epoch)
+            if planned is None:
+                return None
+            built = []
+            for record, addresses in zip(planned, wanted, strict=True):
+                undos.append(Undo())
+                built.append(self._built(call, instance, record, addresses, undos[-1]))
+            info = self._info.build(call, instance, built)
+            self._store.finish(call, instance.id, epoch, built, info.json())
+        except BaseException as error:
+            with undoing(error) as patiently:
+                self._take_back(call, instance.id, epoch, undos, patiently)
+            raise
+        return info
+
+    def _begin(
+        self,
+        call: Call,
+        instance: Instance,
+        networks: Sequence[Network],
+        request: str,
+        epoch: int,
+    ) -> Sequence[VifRecord] | None:
         if not call.remaining():
             raise DeadlineExceeded("recording the instance")
         attempts = int(self._chain.conf.mac.unique_attempts)
         for _ in range(attempts):
             vifs = [self._new_vif(call, instance, network) for network in networks]
             try:
-                if not self._store.begin(call, instance, request, vifs):
+                if not self._store.begin(call, instance, request, vifs, epoch):
                     return None
             except MacInUse:
                 continue
@@ -68,27 +102,6 @@ class Building:
                 call, vif_id=vif.id, instance_id=vif.instance_id, project_id=vif.project_id
             )
             return replace(vif, mac=host_mac(doing, answer))
-
-    def finish(
-        self,
-        call: Call,
-        instance: Instance,
-        planned: Sequence[VifRecord],
-        wanted: Sequence[Sequence[IPAddress]],
-    ) -> NetworkInfo:
-        """Build the vifs recorded. Whatever fails, all of them are taken back."""
-        undos: list[Undo] = []
-        try:
-            built = []
-            for record, addresses in zip(planned, wanted, strict=True):
-                undos.append(Undo())
-                built.append(self._built(call, instance, record, addresses, undos[-1]))
-            info = self._info.build(call, instance, built)
-            self._store.finish(call, instance.id, built, info.json())
-        except BaseException:
-            self._take_back(call, instance.id, planned, undos)
-            raise
-        return info
 
     def _built(
         self,
@@ -142,12 +155,17 @@ class Building:
             return replace(record, port_id=port_id(doing, answer))
 
     def _take_back(
-        self, call: Call, instance_id: str, planned: Sequence[VifRecord], undos: Sequence[Undo]
+        self,
+        call: Call,
+        instance_id: str,
+        epoch: int,
+        undos: Sequence[Undo],
+        attempt: Attempt,
     ) -> None:
         """Release what was built, each vif whatever happens to the others, and forget it then."""
-        failed = [undo for undo in reversed(undos) if not undo.run()]
-        late, vifs = self._chain.overtime(call), [record.vif for record in planned]
+        failed = [undo for undo in reversed(undos) if not undo.run(attempt)]
+        late = self._chain.overtime
         attempt(
             f"instance {instance_id} stays as if it were being built",
-            lambda: self._store.abandon(late, instance_id, vifs, clean=not failed),
+            lambda: self._store.abandon(late(call), instance_id, epoch, clean=not failed),
         )

@@ -104,6 +104,10 @@ def step(call: Call, kind: str, doing: str) -> Iterator[None]:
         raise DriverFailed(kind, doing, f"{type(error).__name__}: {error}") from error
 
 
+Attempt = Callable[[str, Callable[[], object]], bool]
+"""How a part of a clean-up is done: as :func:`attempt` does it, or more patiently."""
+
+
 class Undo:
     """What must be taken back if the operation fails, newest first.
 
@@ -112,6 +116,7 @@ class Undo:
 
     def __init__(self) -> None:
         self._steps: list[tuple[str, Callable[[], object], bool]] = []
+        self._stands: Callable[[], bool] = lambda: False
 
     def add(self, what: str, take_back: Callable[[], object], *, if_clean: bool = False) -> None:
         """Register how to take back what the next step may do.
@@ -121,17 +126,27 @@ class Undo:
         """
         self._steps.append((what, take_back, if_clean))
 
-    def run(self) -> bool:
+    def unless(self, stands: Callable[[], bool]) -> None:
+        """Take nothing back if the operation stands, nor if that cannot be found out."""
+        self._stands = stands
+
+    def run(self, attempt: Attempt) -> bool:
         """Take everything back, each part whatever happens to the others.
 
-        :returns: whether nothing is left
+        :returns: whether nothing is left that should not be
         """
         clean = True
+        if not attempt("nothing is undone, as nobody knows whether it is done", self._ask):
+            return False
         while self._steps:
             what, take_back, if_clean = self._steps.pop()
             if clean or not if_clean:
                 clean &= attempt(what, take_back)
         return clean
+
+    def _ask(self) -> None:
+        if self._stands():
+            self._steps.clear()
 
 
 def attempt(what: str, work: Callable[[], object]) -> bool:
@@ -145,3 +160,37 @@ def attempt(what: str, work: Callable[[], object]) -> bool:
         LOG.exception("%s: %s", what, error)
         return False
     return True
+
+
+@contextmanager
+def undoing(cause: BaseException) -> Iterator[Attempt]:
+    """Give a clean-up its way to do the parts: an interrupt does not stop it, but comes after it.
+
+    Only one that is not the first, be that the cause itself, ends the clean-up too.
+    """
+    arrived: list[BaseException] = [] if isinstance(cause, Exception) else [cause]
+
+    def patiently(what: str, work: Callable[[], object]) -> bool:
+        try:
+            return attempt(what, work)
+        except BaseException as interrupt:
+            if arrived:
+                raise
+            arrived.append(interrupt)
+            return attempt(what, work)  # all of it: what is taken back already is no error
+
+    yield patiently
+    if arrived and arrived[0] is not cause:
+        raise arrived[0]
+
+
+@contextmanager
+def all_or_nothing() -> Iterator[Undo]:
+    """Undo, if something fails inside of this, what was registered by then."""
+    undo = Undo()
+    try:
+        yield undo
+    except BaseException as error:
+        with undoing(error) as patiently:
+            undo.run(patiently)
+        raise

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from qplug.errors import NetworkNotInQuantum
-from qplug.manager.chain import Chain, Undo, attempt, step
+from qplug.manager.chain import Attempt, Chain, Undo, step, undoing
 from qplug.manager.hosts import Hosts
 from qplug.manager.requests import NetworkSpec, check_network, check_uuid, subnets_of
 from qplug.model import Call, Network
@@ -28,15 +28,16 @@ class Creating:
         network = check_network(self._complete(spec))
         if network.adopted:
             self._find_in_quantum(call, network)
-        self._store.reserve(call, network)
         undo, made = Undo(), network
         try:
+            self._store.reserve(call, network)
             if not network.adopted:
                 made = self._make_in_quantum(call, network, undo)
             self._equip(call, made, undo)
             self._store.activate(call, network.id, made)
-        except BaseException:
-            self._undo(call, network, made, undo)
+        except BaseException as error:
+            with undoing(error) as patiently:
+                self._undo(call, made, undo, patiently)
             raise
         return made
 
@@ -95,15 +96,15 @@ class Creating:
             )
         return replace(network, id=made[0])
 
-    def _undo(self, call: Call, network: Network, made: Network, undo: Undo) -> None:
+    def _undo(self, call: Call, made: Network, undo: Undo, attempt: Attempt) -> None:
         """Take everything back; what cannot be stays recorded, for deleting it to go on from."""
         late = self._chain.overtime
         attempt(
             "a failed network stays as being made",
-            lambda: self._store.abandon(late(call), network.id, made),
+            lambda: self._store.abandon(late(call), made),
         )
-        if undo.run():
+        if undo.run(attempt):
             attempt(
                 "a failed network stays",
-                lambda: self._store.forget(late(call), network.id, made.id),
+                lambda: self._store.forget(late(call), made),
             )

@@ -47,7 +47,7 @@ class Deleting:
         self._hosts.stop(call, network)
         if in_quantum:
             self._delete_in_quantum(call, network)
-        self._store.forget(call, network.id)
+        self._store.forget(call, network)
 
     def _delete_in_quantum(self, call: Call, network: Network) -> None:
         quantum, project = self._chain.quantum, network.quantum_project

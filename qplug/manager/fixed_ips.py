@@ -6,6 +6,7 @@ from dataclasses import replace
 from netaddr import IPAddress
 
 from qplug.errors import (
+    DatabaseUnavailable,
     FixedIpAlreadyInUse,
     FixedIpNotFoundForAddress,
     FixedIpNotFoundForSpecificInstance,
@@ -13,7 +14,7 @@ from qplug.errors import (
     VifNotFound,
 )
 from qplug.manager.answers import one_more
-from qplug.manager.chain import Chain, Undo, step
+from qplug.manager.chain import Chain, Undo, all_or_nothing, step
 from qplug.manager.hosts import Hosts
 from qplug.manager.info import Info
 from qplug.manager.ip_filter import IpFilter, IpMatch
@@ -22,6 +23,7 @@ from qplug.manager.requests import check_wanted
 from qplug.manager.waiting import waited
 from qplug.model import Allocation, Call, Capability, FixedIp, Network
 from qplug.store import InstanceRecord, VifRecord
+from qplug.store.instances import new_epoch
 from qplug.store.records import in_order
 
 __all__ = ["FixedIps", "IpMatch"]
@@ -60,9 +62,8 @@ class FixedIps:
         self._chain.refuse_choice(asked)
         refuse_fixed_pairs(self._chain)
         check_wanted(network, asked)
-        gained: list[VifRecord] = []
-        known, undo = self._begin(call, instance_id, gained)
-        try:
+        with all_or_nothing() as undo:
+            known = self._begin(call, instance_id, undo)
             record = _vif_on(known, network, vif_id)
             if any(a.address == wanted for a in record.allocations):
                 raise FixedIpAlreadyInUse(str(wanted), "the instance has it already")
@@ -70,11 +71,8 @@ class FixedIps:
             after = _with(record, [*record.allocations, added])
             self._announce(call, record, after, undo)
             info = self._info_with(call, known, after)
-            gained.append(replace(record, allocations=(added,)))
-            self._store.end_update(call, known, added=gained, network_info=info)
-        except BaseException:
-            undo.run()
-            raise
+            gained = replace(record, allocations=(added,))
+            self._end(call, known, undo, added=[gained], network_info=info)
         return added
 
     def _taken(
@@ -112,18 +110,15 @@ class FixedIps:
         Whatever fails, nothing is changed.
         """
         refuse_fixed_pairs(self._chain)
-        known, undo = self._begin(call, instance_id)
-        try:
+        with all_or_nothing() as undo:
+            known = self._begin(call, instance_id, undo)
             record, gone = _holder(known, address, vif_id)
             self._chain.refuse_other_drivers(record.network)
             after = _with(record, [a for a in record.allocations if a is not gone])
             info = self._info_with(call, known, after)
             self._announce(call, record, after, undo)
             self._give_back(call, record, address, undo)
-            self._store.end_update(call, known, removed=[gone], network_info=info)
-        except BaseException:
-            undo.run()
-            raise
+            self._end(call, known, undo, removed=[gone], network_info=info)
 
     def _give_back(self, call: Call, record: VifRecord, address: IPAddress, undo: Undo) -> None:
         late, ipam, network = self._chain.overtime, self._chain.ipam, record.network
@@ -138,22 +133,33 @@ class FixedIps:
 
     # --- both ---
 
-    def _begin(
-        self, call: Call, instance_id: str, gained: Sequence[VifRecord] = ()
-    ) -> tuple[InstanceRecord, Undo]:
-        """Mark the instance, and register to take the mark away.
+    def _begin(self, call: Call, instance_id: str, undo: Undo) -> InstanceRecord:
+        """Mark the instance with a number of our own, by which the mark is taken away again."""
+        late, epoch = self._chain.overtime, new_epoch()
+        undo.add(
+            f"instance {instance_id} stays as if it were being updated",
+            lambda: self._store.cancel_update(late(call), instance_id, epoch),
+        )
+        return waited(call, lambda: self._store.begin_update(call, instance_id, epoch))
 
-        :param gained: what the store may have by then, if it was told but could not say so
-        """
-        known = waited(call, lambda: self._store.begin_update(call, instance_id))
-
-        def end() -> None:
-            removed = [allocation for record in gained for allocation in record.allocations]
-            self._store.end_update(self._chain.overtime(call), known, removed=removed)
-
-        undo = Undo()
-        undo.add(f"instance {instance_id} stays as if it were being updated", end)
-        return known, undo
+    def _end(
+        self,
+        call: Call,
+        known: InstanceRecord,
+        undo: Undo,
+        *,
+        added: Sequence[VifRecord] = (),
+        removed: Sequence[Allocation] = (),
+        network_info: str,
+    ) -> None:
+        """Record the change. Once that is done it stands, even if its answer is lost."""
+        late, store = self._chain.overtime, self._store
+        undo.unless(lambda: store.has_ended(late(call), known))
+        try:
+            store.end_update(call, known, added=added, removed=removed, network_info=network_info)
+        except DatabaseUnavailable:
+            if not store.has_ended(late(call), known):
+                raise
 
     def _announce(self, call: Call, before: VifRecord, after: VifRecord, undo: Undo) -> None:
         """Tell port and DHCP what the vif has from now on."""

@@ -7,7 +7,7 @@ from dataclasses import replace
 from netaddr import IPAddress
 
 from qplug.errors import NetworkOnOtherHost
-from qplug.manager.chain import Chain, Undo, attempt, step
+from qplug.manager.chain import Chain, Undo, step, undoing
 from qplug.model import Call, Capability, DhcpHost, Network, PortRequest
 from qplug.store import VifRecord
 
@@ -159,8 +159,9 @@ class Hosts:
         try:
             self._restore(call, network)
             self._translate(call, network)
-        except BaseException:
-            attempt("a host stays", lambda: self._give_up(call, network))
+        except BaseException as error:
+            with undoing(error) as patiently:
+                patiently("a host stays", lambda: self._give_up(call, network))
             raise
         return network
 

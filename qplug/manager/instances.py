@@ -51,9 +51,9 @@ class Instances:
         wanted = [request.addresses for request in requests] or [()] * len(chosen)
         request = fingerprint(instance, chosen if requests else (), wanted)
         while True:
-            planned = self._building.begin(call, instance, chosen, request)
-            if planned is not None:
-                return self._building.finish(call, instance, planned, wanted)
+            info = self._building.build(call, instance, chosen, wanted, request)
+            if info is not None:
+                return info
             known = waited(call, lambda: self._settled(call, instance.id))
             if known is not None:
                 return self._repeated(call, known, request)

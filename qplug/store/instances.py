@@ -1,6 +1,7 @@
 """Records of instances, their vifs and addresses, and the states between two commands."""
 
 import random
+import secrets
 import time
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -25,7 +26,11 @@ from qplug.store.vif_rows import (
     insert_vifs,
 )
 
-FIRST_EPOCH = 1
+
+def new_epoch() -> int:
+    """Return a number by which a command knows what it wrote itself, whoever wrote meanwhile."""
+    return secrets.randbelow(1 << 30)
+
 
 LEAVING_POLL = 0.02
 """Seconds, at most, between two looks at an address that another command is about to forget."""
@@ -48,16 +53,20 @@ class InstanceStore:
 
     # --- allocating ---
 
-    def begin(self, call: Call, instance: Instance, request: str, planned: Sequence[Vif]) -> bool:
+    def begin(
+        self, call: Call, instance: Instance, request: str, planned: Sequence[Vif], epoch: int
+    ) -> bool:
         """Write an instance and its vifs as ``building``.
 
+        :param epoch: by which the same command is to finish or abandon it
         :returns: whether that was done; not when the instance was recorded already
         :raises NetworkNotFound: one of the networks is no longer active
         :raises MacInUse: one of the MAC addresses is taken
         """
 
         def work(tx: Connection) -> None:
-            tx.execute(instances.insert(), instance_row(instance) | _building(call, request))
+            building = {"state": "building", "epoch": epoch, "created_at": call.now}
+            tx.execute(instances.insert(), instance_row(instance) | building | {"request": request})
             insert_vifs(tx, planned)
 
         try:
@@ -78,7 +87,12 @@ class InstanceStore:
             raise MacInUse(str(vif.mac)) from error
 
     def finish(
-        self, call: Call, instance_id: str, built: Sequence[VifRecord], network_info: str
+        self,
+        call: Call,
+        instance_id: str,
+        epoch: int,
+        built: Sequence[VifRecord],
+        network_info: str,
     ) -> None:
         """Make an instance active, with what its vifs were given.
 
@@ -89,12 +103,14 @@ class InstanceStore:
         def work(tx: Connection) -> None:
             insert_allocations(tx, built)
             finish_vifs(tx, built)
-            _leave(tx, instance_id, FIRST_EPOCH, network_info=network_info)
+            _leave(tx, instance_id, "building", epoch, network_info=network_info)
 
         self._changing_addresses(call, work, built)
 
-    def abandon(self, call: Call, instance_id: str, planned: Sequence[Vif], *, clean: bool) -> None:
+    def abandon(self, call: Call, instance_id: str, epoch: int, *, clean: bool) -> None:
         """Give up an instance that could not be built: forget it, or hide what is left of it.
+
+        One that this command has not written is let alone.
 
         :param clean: whether nothing is left; else it waits, ``deleting``, to be deallocated
         """
@@ -102,26 +118,29 @@ class InstanceStore:
         def work(tx: Connection) -> None:
             # It may be active: a commit whose answer was lost counts as failed.
             ours = _enter(instance_id, ["building", "active"], "deleting")
-            if not tx.execute(ours.where(instances.c.epoch == FIRST_EPOCH)).rowcount:
+            if not tx.execute(ours.where(instances.c.epoch == epoch)).rowcount:
                 return
             hide_vifs(tx, instance_id)
             if clean:
-                ids = [vif.id for vif in planned]
+                mine = sa.select(vifs.c.id).where(vifs.c.instance_id == instance_id)
+                ids = tx.execute(mine).scalars().all()
                 delete_released(tx, instance_id, gone=ids, freed=ids)
 
         self._database.write(call, work)
 
     # --- changing ---
 
-    def begin_update(self, call: Call, instance_id: str) -> InstanceRecord:
+    def begin_update(self, call: Call, instance_id: str, epoch: int) -> InstanceRecord:
         """Mark an active instance as ``updating`` and return its record.
 
+        :param epoch: by which the same command is to end or cancel it
         :raises InstanceNotFound: there is none, or it is being deallocated
         :raises InstanceInTransition: another process works on it
         """
 
         def work(tx: Connection) -> InstanceRecord:
-            entered = tx.execute(_enter(instance_id, ["active"], "updating")).rowcount
+            mark = _enter(instance_id, ["active"], "updating").values(epoch=epoch)
+            entered = tx.execute(mark).rowcount
             record = read_instance(tx, instance_id)
             if record is None or record.state == "deleting":
                 raise InstanceNotFound(instance_id)
@@ -153,9 +172,21 @@ class InstanceStore:
             for gone in removed:
                 delete_allocation(tx, gone)
             insert_allocations(tx, added)
-            _leave(tx, known.instance.id, known.epoch, **info)
+            _leave(tx, known.instance.id, "updating", known.epoch, **info)
 
         self._changing_addresses(call, work, added)
+
+    def has_ended(self, call: Call, known: InstanceRecord) -> bool:
+        """Say whether the mark that :meth:`begin_update` set is gone."""
+        marked = sa.select(instances.c.id).where(
+            _marked(known.instance.id, "updating", known.epoch)
+        )
+        return self._database.read(call, lambda tx: tx.execute(marked).first() is None)
+
+    def cancel_update(self, call: Call, instance_id: str, epoch: int) -> None:
+        """Take away the mark that :meth:`begin_update` set, if it did and it is still there."""
+        change = instances.update().where(_marked(instance_id, "updating", epoch))
+        self._database.write(call, lambda tx: tx.execute(change.values(state="active")))
 
     def cache_info(self, call: Call, known: InstanceRecord, network_info: str) -> None:
         """Keep the network info of an active instance, unless it changed since it was read."""
@@ -218,10 +249,6 @@ class InstanceStore:
             time.sleep(random.uniform(0, LEAVING_POLL))  # noqa: S311  # jitter, no secret
 
 
-def _building(call: Call, request: str) -> dict[str, Any]:
-    return {"request": request, "state": "building", "epoch": FIRST_EPOCH, "created_at": call.now}
-
-
 def _enter(instance_id: str, states: Sequence[str], state: str) -> sa.Update:
     return (
         instances.update()
@@ -230,11 +257,14 @@ def _enter(instance_id: str, states: Sequence[str], state: str) -> sa.Update:
     )
 
 
-def _leave(tx: Connection, instance_id: str, epoch: int, **columns: Any) -> None:
-    left = tx.execute(
-        instances.update()
-        .where(instances.c.id == instance_id, instances.c.epoch == epoch)
-        .values(state="active", **columns)
+def _marked(instance_id: str, state: str, epoch: int) -> sa.ColumnElement[bool]:
+    return sa.and_(
+        instances.c.id == instance_id, instances.c.state == state, instances.c.epoch == epoch
     )
+
+
+def _leave(tx: Connection, instance_id: str, state: str, epoch: int, **columns: Any) -> None:
+    mine = instances.update().where(_marked(instance_id, state, epoch))
+    left = tx.execute(mine.values(state="active", **columns))
     if not left.rowcount:
         raise InstanceInTransition(instance_id, "taken over by another command")

@@ -162,24 +162,18 @@ class NetworkStore:
         except IntegrityError as error:
             raise NetworkExists(network.id) from error
 
-    def abandon(self, call: Call, reserved_id: str, network: Network) -> None:
+    def abandon(self, call: Call, network: Network) -> None:
         """Mark a network whose making failed as ``deleting``, before it is undone.
 
         It may have become active, where only the answer of :meth:`activate` was lost.
         """
-        mine = sa.and_(
-            networks.c.id.in_([reserved_id, network.id]),
-            networks.c.owner == (network.project_id or ""),
-            networks.c.label == network.label,
-        )
-        change = networks.update().where(mine).values(id=network.id, state="deleting")
+        change = networks.update().where(_same(network)).values(id=network.id, state="deleting")
         self._database.write(call, lambda tx: tx.execute(change))
 
-    def forget(self, call: Call, *network_ids: str) -> None:
-        """Remove networks that are being built or deleted, with their subnets."""
-        gone = networks.delete().where(
-            networks.c.id.in_(network_ids), networks.c.state.in_(["building", "deleting"])
-        )
+    def forget(self, call: Call, network: Network) -> None:
+        """Remove a network that is being built or deleted, with its subnets."""
+        hidden = networks.c.state.in_(["building", "deleting"])
+        gone = networks.delete().where(_same(network), hidden)
         self._database.write(call, lambda tx: tx.execute(gone))
 
     # --- changing ---
@@ -279,6 +273,12 @@ class NetworkStore:
         )
         change = networks.update().where(mine).values(state="active")
         self._database.write(call, lambda tx: tx.execute(change))
+
+
+def _same(network: Network) -> sa.ColumnElement[bool]:
+    """Return that it is the very network, even where two commands adopt the same one at once."""
+    ids = [subnet.id for subnet in network.subnets]
+    return networks.c.id.in_(sa.select(subnets.c.network_id).where(subnets.c.id.in_(ids)))
 
 
 def _active(network_id: str) -> sa.ColumnElement[bool]:

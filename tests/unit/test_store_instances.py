@@ -16,8 +16,11 @@ from qplug.errors import (
 )
 from qplug.model import Allocation, Instance, Network
 from qplug.store import Store, VifRecord
+from qplug.store.instances import new_epoch
 from qplug.testing.chain import instance
 from qplug.testing.values import call, network, vif
+
+EPOCH = 7
 
 
 @pytest.fixture
@@ -47,7 +50,7 @@ def planned(mine: Instance, *networks: Network) -> Sequence[VifRecord]:
 
 def begun(store: Store, mine: Instance, *networks: Network) -> Sequence[VifRecord]:
     records = planned(mine, *networks)
-    assert store.instances.begin(call(), mine, "request", [record.vif for record in records])
+    assert store.instances.begin(call(), mine, "request", [record.vif for record in records], EPOCH)
     return records
 
 
@@ -67,7 +70,7 @@ def active(store: Store, blue: Network, *addresses: str) -> Instance:
     """Return an instance with one vif, recorded."""
     mine = instance()
     (record,) = begun(store, mine, blue)
-    store.instances.finish(call(), mine.id, [given(record, *addresses)], "[]")
+    store.instances.finish(call(), mine.id, EPOCH, [given(record, *addresses)], "[]")
     return mine
 
 
@@ -83,7 +86,7 @@ def test_what_was_finished_is_found_again_as_it_was_written(store: Store, blue: 
     green, mine = kept(store, "green"), instance(name="web", zone="east", host="h", rxtx_factor=2.5)
     first, second = begun(store, mine, green, blue)
     built = [given(first, "10.1.0.9", "10.1.0.5"), given(second, "10.0.0.2")]
-    store.instances.finish(call(), mine.id, built, "[1]")
+    store.instances.finish(call(), mine.id, EPOCH, built, "[1]")
     found = store.instances.get(call(), mine.id)
     assert found is not None
     assert (found.instance, found.state, found.network_info) == (mine, "active", "[1]")
@@ -100,7 +103,7 @@ def test_an_instance_is_begun_once(store: Store, blue: Network) -> None:
     mine = instance()
     (record,) = begun(store, mine, blue)
     other = [each.vif for each in planned(mine, blue)]
-    assert not store.instances.begin(call(), mine, "another", other)
+    assert not store.instances.begin(call(), mine, "another", other, EPOCH)
     found = store.instances.get(call(), mine.id)
     assert found is not None
     assert (found.request, [each.vif for each in found.vifs]) == ("request", [record.vif])
@@ -110,8 +113,9 @@ def test_a_taken_mac_is_refused_with_the_whole_instance(store: Store, blue: Netw
     (taken,) = begun(store, instance(), blue)
     mine = instance()
     first, second = (record.vif for record in planned(mine, blue, blue))
+    both = [first, replace(second, mac=taken.vif.mac)]
     with pytest.raises(MacInUse):
-        store.instances.begin(call(), mine, "", [first, replace(second, mac=taken.vif.mac)])
+        store.instances.begin(call(), mine, "", both, EPOCH)
     assert state_of(store, mine) is None
     begun(store, mine, blue)
     with pytest.raises(MacInUse):
@@ -142,14 +146,14 @@ def test_an_address_that_another_vif_has_cannot_be_finished_with(
     mine = instance()
     (record,) = begun(store, mine, blue)
     with pytest.raises(FixedIpAlreadyInUse, match=r"10.0.0.2"):
-        store.instances.finish(call(), mine.id, [given(record, "10.0.0.2")], "[]")
+        store.instances.finish(call(), mine.id, EPOCH, [given(record, "10.0.0.2")], "[]")
     assert state_of(store, mine) == "building"
 
 
 def test_an_abandoned_instance_is_forgotten_when_it_is_clean(store: Store, blue: Network) -> None:
     mine = instance()
-    records = begun(store, mine, blue, blue)
-    store.instances.abandon(call(), mine.id, [record.vif for record in records], clean=True)
+    begun(store, mine, blue, blue)
+    store.instances.abandon(call(), mine.id, EPOCH, clean=True)
     assert state_of(store, mine) is None
     begun(store, mine, blue)
 
@@ -158,8 +162,8 @@ def test_an_abandoned_instance_is_hidden_when_something_is_left(
     store: Store, blue: Network
 ) -> None:
     mine = instance()
-    records = begun(store, mine, blue)
-    store.instances.abandon(call(), mine.id, [record.vif for record in records], clean=False)
+    begun(store, mine, blue)
+    store.instances.abandon(call(), mine.id, EPOCH, clean=False)
     assert state_of(store, mine) == "deleting"
     known = store.instances.begin_delete(call(), mine.id)
     assert known is not None
@@ -172,8 +176,8 @@ def test_what_was_finished_without_the_answer_arriving_can_be_abandoned(
 ) -> None:
     mine = instance()
     (record,) = begun(store, mine, blue)
-    store.instances.finish(call(), mine.id, [given(record, "10.0.0.2")], "[]")
-    store.instances.abandon(call(), mine.id, [record.vif], clean=True)
+    store.instances.finish(call(), mine.id, EPOCH, [given(record, "10.0.0.2")], "[]")
+    store.instances.abandon(call(), mine.id, EPOCH, clean=True)
     assert state_of(store, mine) is None
     assert list(store.search.fixed_ips(call())) == []
 
@@ -184,10 +188,9 @@ def test_what_another_command_took_up_is_neither_finished_nor_abandoned(
     mine = active(store, blue, "10.0.0.2")
     store.instances.begin_delete(call(), mine.id)
     with pytest.raises(InstanceInTransition):
-        store.instances.finish(call(), mine.id, [], "[]")
+        store.instances.finish(call(), mine.id, EPOCH, [], "[]")
     known = store.instances.get(call(), mine.id)
-    assert known is not None
-    store.instances.abandon(call(), mine.id, [r.vif for r in known.vifs], clean=True)
+    store.instances.abandon(call(), mine.id, EPOCH, clean=True)
     assert store.instances.get(call(), mine.id) == known
 
 
@@ -196,9 +199,9 @@ def test_what_another_command_took_up_is_neither_finished_nor_abandoned(
 
 def test_one_command_at_a_time_changes_an_instance(store: Store, blue: Network) -> None:
     mine = active(store, blue, "10.0.0.2")
-    known = store.instances.begin_update(call(), mine.id)
+    known = store.instances.begin_update(call(), mine.id, new_epoch())
     refused: list[Callable[[], object]] = [
-        lambda: store.instances.begin_update(call(), mine.id),
+        lambda: store.instances.begin_update(call(), mine.id, new_epoch()),
         lambda: store.instances.begin_delete(call(), mine.id),
     ]
     for act in refused:
@@ -213,7 +216,7 @@ def test_a_change_adds_and_removes_addresses_and_keeps_the_rest(
     store: Store, blue: Network
 ) -> None:
     mine = active(store, blue, "10.0.0.2", "10.0.0.3")
-    known = store.instances.begin_update(call(), mine.id)
+    known = store.instances.begin_update(call(), mine.id, new_epoch())
     (record,) = known.vifs
     added, gone = given(record, "10.0.0.9"), record.allocations[0]
     store.instances.end_update(call(), known, added=[added], removed=[gone], network_info="[2]")
@@ -225,7 +228,7 @@ def test_a_change_adds_and_removes_addresses_and_keeps_the_rest(
 
 def test_an_update_that_lost_its_instance_changes_nothing(store: Store, blue: Network) -> None:
     mine = active(store, blue, "10.0.0.2")
-    known = store.instances.begin_update(call(), mine.id)
+    known = store.instances.begin_update(call(), mine.id, new_epoch())
     stale = replace(known, epoch=known.epoch - 1)
     with pytest.raises(InstanceInTransition):
         store.instances.end_update(call(), stale, removed=known.vifs[0].allocations)
@@ -238,7 +241,7 @@ def test_info_is_cached_only_for_what_has_not_changed_since(store: Store, blue: 
     before = store.instances.get(call(), mine.id)
     assert before is not None
     store.instances.cache_info(call(), before, "[1]")
-    store.instances.end_update(call(), store.instances.begin_update(call(), mine.id))
+    store.instances.end_update(call(), store.instances.begin_update(call(), mine.id, new_epoch()))
     store.instances.cache_info(call(), before, "[2]")
     after = store.instances.get(call(), mine.id)
     assert after is not None
@@ -250,7 +253,7 @@ def test_what_is_not_there_or_being_deleted_cannot_be_changed(store: Store, blue
     store.instances.begin_delete(call(), mine.id)
     for each in (mine, instance()):
         with pytest.raises(InstanceNotFound):
-            store.instances.begin_update(call(), each.id)
+            store.instances.begin_update(call(), each.id, new_epoch())
 
 
 # --- deleting -----------------------------------------------------------------------------------
@@ -264,7 +267,7 @@ def test_forgetting_keeps_what_is_left_and_frees_what_was_given_back(
         given(record, f"10.0.0.{number}")
         for number, record in enumerate(begun(store, mine, blue, blue, blue), start=2)
     ]
-    store.instances.finish(call(), mine.id, records, "[]")
+    store.instances.finish(call(), mine.id, EPOCH, records, "[]")
     known = store.instances.begin_delete(call(), mine.id)
     assert known is not None
     gone, held, macs_own = known.vifs

@@ -539,7 +539,9 @@ class DriverNotFound(DriverError):
         text = f"no {self.kind} driver is called '{self.name}' (installed: {found})"
         if self.package:
             return f"{text}; install the package {self.package}"
-        return f"{text}; did you mean '{near[0]}'?" if near else f"{text}; name one of those"
+        if near:
+            return f"{text}; did you mean '{near[0]}'?"
+        return f"{text}; install the package that brings it, or name one of those"
 
 
 @dataclass(eq=False)

@@ -74,7 +74,7 @@ def test_r100_a_vendors_driver_that_is_gone_is_missed_in_one_sentence(vendor: En
     assert (missed.returncode, missed.stdout) == (1, "")
     assert missed.stderr == (
         "qplug: error: no ipam driver is called 'ledger' (installed: memory, nova); "
-        "name one of those\n"
+        "install the package that brings it, or name one of those\n"
     )
 
 

@@ -9,7 +9,7 @@ from typing import TypeVar
 
 import sqlalchemy as sa
 from sqlalchemy import exc
-from sqlalchemy.engine import Connection, Engine
+from sqlalchemy.engine import URL, Connection, Engine
 from sqlalchemy.engine.base import Transaction
 
 from qplug.db.failures import FAILURES, may_pass, name_of, translated
@@ -160,6 +160,18 @@ class Database:
             self._turn, self._checked = threading.RLock(), False
 
 
+def _refuse_bare_at(url: str, parsed: URL) -> None:
+    """Refuse what would take part of a password for the host or the database, and show it.
+
+    :raises DatabaseUnusable: there is an ``@`` that does not end the password
+    """
+    if url.count("@") > (parsed.username is not None):
+        raise DatabaseUnusable(
+            "named by option 'connection'",
+            "its value has an '@' that does not stand before the host; write %40 for it",
+        )
+
+
 def make_engine(url: str) -> Engine:
     """Return an engine with our settings.
 
@@ -168,6 +180,8 @@ def make_engine(url: str) -> Engine:
     try:
         parsed = sa.make_url(url)
         kind = parsed.get_backend_name()
+        if kind != "sqlite":
+            _refuse_bare_at(url, parsed)
         if kind not in DRIVERS:
             wanted = ", ".join(DRIVERS)
             raise DatabaseUnusable(name_of(parsed), f"'{kind}' is none of {wanted}")

@@ -30,7 +30,7 @@ def server_engine(url: URL) -> Engine:
     def connect(dialect: Dialect, _: object, args: list[Any], options: dict[str, Any]) -> Any:
         try:
             return dialect.connect(*args, **options)
-        except TypeError as error:  # PyMySQL's word for an option it does not know
+        except (TypeError, ValueError) as error:  # PyMySQL's words for options it does not know
             raise DatabaseUnusable(name_of(url), str(error)) from error
 
     @event.listens_for(engine, "connect")

@@ -7,11 +7,14 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
 
 import sqlalchemy as sa
 from sqlalchemy import event
 from sqlalchemy.engine import URL, Connection, Engine
 from sqlalchemy.pool import StaticPool
+from sqlalchemy.util import asbool
 
 from qplug.db.failures import may_pass
 
@@ -26,9 +29,8 @@ def is_memory(url: URL) -> bool:
 
 def is_missing(url: URL) -> bool:
     """Say whether the database is a file that nobody made yet."""
-    return url.get_backend_name() == "sqlite" and not (
-        is_memory(url) or _is_uri(url) or os.path.lexists(str(url.database))
-    )
+    path = _file_to_make(url)
+    return path is not None and not os.path.exists(path)
 
 
 def sqlite_engine(url: URL) -> Engine:
@@ -40,8 +42,9 @@ def sqlite_engine(url: URL) -> Engine:
 
     @event.listens_for(engine, "do_connect")
     def create(*_: Any) -> None:
-        if is_missing(url):
-            _create_private(str(url.database))
+        path = _file_to_make(url)
+        if path is not None and not os.path.exists(path):
+            _create_private(path)
 
     @event.listens_for(engine, "connect")
     def configure(connection: sqlite3.Connection, _: object) -> None:
@@ -100,16 +103,24 @@ def driver(connection: Connection) -> sqlite3.Connection:
     return raw
 
 
-def _is_uri(url: URL) -> bool:
-    return str(url.database).startswith("file:")
+def _file_to_make(url: URL) -> str | None:
+    """Return the file that SQLite would make; ``None`` if it makes none."""
+    if url.get_backend_name() != "sqlite" or is_memory(url):
+        return None
+    path, mode = str(url.database), url.query.get("mode", "rwc")
+    if not asbool(url.query.get("uri", False)):
+        return path
+    if mode != "rwc" or path.startswith("file::memory:"):
+        return None
+    return url2pathname(urlsplit(path).path)
 
 
 def _create_private(path: str) -> None:
-    """Make the file for its owner alone; SQLite gives its log files the same mode.
+    """Make the file for its owner alone, where a link leads to; SQLite's log files get its mode.
 
     Never open one that is there: closing it would drop the locks this process has on it.
     """
     try:
-        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+        os.close(os.open(os.path.realpath(path), os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
     except OSError:
         return  # it is there now, or SQLite says in its own words why it cannot open it

@@ -456,6 +456,29 @@ class TestBadDatabases:
         error = self.refused(f"{url}:///secret")
         assert str(error).endswith(DRIVERS[url.split("+")[0]])
 
+    @pytest.mark.parametrize(
+        "rest",
+        [
+            "user:secret@W0rd@127.0.0.1/db",
+            "user:sec@ret/W0rd@127.0.0.1/db",
+            "user:sec@ret?W0rd@127.0.0.1/db",
+            "us/er:secret@127.0.0.1/db",
+            "user@corp:W0rd@127.0.0.1/db",
+        ],
+    )
+    @pytest.mark.parametrize("scheme", ["postgresql+psycopg", "mysql+pymysql", "oracle"])
+    def test_a_password_with_a_bare_at_is_not_shown_in_parts(self, scheme: str, rest: str) -> None:
+        error = self.refused(f"{scheme}://{rest}")
+        assert isinstance(error, DatabaseUnusable)
+        assert str(error).endswith("write %40 for it")
+        assert not any(part in str(error) for part in ("sec", "ret", "W0rd", "127"))
+
+    def test_a_port_that_is_no_number(self) -> None:
+        error = self.refused("mysql+pymysql://user:secret@127.0.0.1/db?port=abc")
+        assert isinstance(error, DatabaseUnusable)
+        assert "port" in str(error)
+        assert "secret" not in str(error)
+
     @pytest.mark.parametrize("scheme", ["postgresql+psycopg", "mysql+pymysql", "mariadb+pymysql"])
     def test_a_server_that_does_not_answer(self, scheme: str) -> None:
         error = self.refused(f"{scheme}://user:secret@127.0.0.1:1/qplug?password=secret")
@@ -495,6 +518,29 @@ class TestOptions:
             os.umask(before)
         files = [f"qplug.sqlite{end}" for end in ("", "-shm", "-wal")]
         assert modes == {"state": 0o700} | dict.fromkeys(files, 0o600)
+
+    @pytest.mark.parametrize(
+        "url", ["sqlite:///{}/link", "sqlite:///file:{}/a%2520b?uri=true", "sqlite:///file:{}/f"]
+    )
+    def test_files_behind_links_and_uris_are_private(self, url: str, tmp_path: Path) -> None:
+        kept = tmp_path / "kept"
+        kept.mkdir()
+        (tmp_path / "link").symlink_to(kept / "file")
+        before, folder = os.umask(0), Path.cwd()
+        os.chdir(tmp_path)  # where the last one makes a file with a strange name
+        try:
+            Path("file:", *tmp_path.parts[1:]).mkdir(parents=True)
+            database = Database(url.format(tmp_path), MIGRATIONS)
+            assert database.current() is None
+            database.write(call(), add(1))
+            files = [f for f in tmp_path.rglob("*") if f.is_file() and not f.is_symlink()]
+            modes = {stat.S_IMODE(f.stat().st_mode) for f in files}
+            database.close()
+        finally:
+            os.umask(before)
+            os.chdir(folder)
+        assert len(files) == 3
+        assert modes == {0o600}
 
     def test_a_state_path_that_cannot_be_made_is_said(self, conf: cfg.ConfigOpts) -> None:
         Path(conf.state_path).parent.write_text("in the way")

@@ -25,8 +25,8 @@ def main(argv: Sequence[str] | None = None) -> int:
             return Qplug().run(list(sys.argv[1:] if argv is None else argv))
     except KeyboardInterrupt:
         return 130
-    except Terminated:
-        return 143
+    except Terminated as ended:
+        return 128 + ended.number
 
 
 if __name__ == "__main__":

@@ -173,7 +173,9 @@ def nothing_is_left() -> bool:
     return listed == "" and used == 0
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize(
+    ("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)]
+)
 def test_a_signal_undoes_what_was_begun(
     allocating: Talk, number: signal.Signals, code: int
 ) -> None:

@@ -55,6 +55,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
     monkeypatch.setenv("QPLUG_CONFIG", os.devnull)
+    monkeypatch.delenv("PYTHONUNBUFFERED", raising=False)  # a broken pipe would show elsewhere
     return tmp_path
 
 

@@ -1,6 +1,7 @@
 """Every driver that the core brings keeps its contract, those for tests too."""
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -117,9 +118,11 @@ class TestLocalQuantum(QuantumDriverSuite):
     attachments_are_unique = True
 
     @pytest.fixture
-    def driver(self, conf: ConfigOpts, tmp_path: Path) -> QuantumDriver:
+    def driver(self, conf: ConfigOpts, tmp_path: Path) -> Iterator[QuantumDriver]:
         conf.set_override("connection", f"sqlite:///{tmp_path}/qplug.sqlite", group="database")
-        return LocalQuantum(conf)
+        driver = LocalQuantum(conf)
+        yield driver
+        driver.close()
 
     @pytest.fixture
     def gone_driver(self, conf: ConfigOpts, tmp_path: Path) -> Driver:

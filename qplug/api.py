@@ -143,7 +143,7 @@ class NetworkApi:
             self._context,
             ip=filters.get("ip"),
             ip6=filters.get("ip6"),
-            fixed_ip=parsing.address(fixed_ip) if fixed_ip else None,
+            fixed_ip=None if fixed_ip is None else parsing.address(fixed_ip),
         )
 
     def get_vifs_by_instance(self, instance_id: str) -> Sequence[Vif]:

@@ -18,7 +18,7 @@ from qplug.manager.instances import Instances
 from qplug.manager.networks import Networks
 from qplug.manager.policy import Policy
 from qplug.manager.release import Release
-from qplug.manager.requests import NetworkSpec, check_instance, check_uuid
+from qplug.manager.requests import NetworkSpec, check_instance, check_name, check_uuid
 from qplug.model import (
     Call,
     FixedIp,
@@ -100,7 +100,7 @@ class Manager:
     def delete_network(self, context: Context, network: str, *, with_quantum: bool = False) -> None:
         """Delete a network; see :meth:`Deleting.delete`."""
         call = self._call(context)
-        found = self.deleting.find(call, network, self._policy.sees(context))
+        found = self.deleting.find(call, check_name(network), self._policy.sees(context))
         self._policy.check(context, "delete_network", found.project_id)
         self.deleting.delete(call, found, with_quantum=with_quantum)
 
@@ -216,8 +216,8 @@ class Manager:
         return self._chain.store.search.fixed_ips(
             call,
             project_id=sees,
-            network_id=self.networks.get(call, network, sees).id if network else None,
-            instance_id=check_uuid("instance", instance_id) if instance_id else None,
+            network_id=None if network is None else self.networks.get(call, network, sees).id,
+            instance_id=None if instance_id is None else check_uuid("instance", instance_id),
             address=address,
         )
 

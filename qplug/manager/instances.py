@@ -14,7 +14,7 @@ from qplug.manager.chain import Chain
 from qplug.manager.hosts import Hosts
 from qplug.manager.info import Info
 from qplug.manager.release import Release
-from qplug.manager.requests import check_wanted, fingerprint
+from qplug.manager.requests import check_name, check_wanted, fingerprint
 from qplug.manager.waiting import waited
 from qplug.model import Call, Instance, Network, NetworkRequest
 from qplug.network_info import NetworkInfo
@@ -61,7 +61,7 @@ class Instances:
     def _chosen(
         self, call: Call, project_id: str, requests: Sequence[NetworkRequest]
     ) -> Sequence[Network]:
-        names = sorted({request.network_id for request in requests})
+        names = sorted({check_name(request.network_id) for request in requests})
         usable = self._chain.store.networks.usable(call, project_id, names)
         if requests:
             chosen: Sequence[Network] = [_named(usable, one, project_id) for one in requests]

@@ -7,7 +7,7 @@ from typing import Unpack
 from qplug.contracts import AddressUsage
 from qplug.errors import InvalidInput, NetworkNotFound, NotSupported
 from qplug.manager.chain import Chain, step
-from qplug.manager.requests import check_network, check_text
+from qplug.manager.requests import check_name, check_network, check_text
 from qplug.model import Call, Network, SubnetUsage
 from qplug.store import NetworkChanges
 
@@ -26,7 +26,7 @@ class Networks:
 
         :raises NetworkNotFound, AmbiguousLabel: there is none, or several
         """
-        return self._store.find(call, id_or_label, project_id=sees)
+        return self._store.find(call, check_name(id_or_label), project_id=sees)
 
     def all(self, call: Call, sees: str | None = None) -> Sequence[Network]:
         """Return global networks and those of the project, each once, in order of creation."""
@@ -59,7 +59,7 @@ class Networks:
         return [self._validated(call, name, sees) for name in names]
 
     def _validated(self, call: Call, name: str, sees: str | None) -> Network:
-        network = self._store.find(call, name, project_id=sees)
+        network = self.get(call, name, sees)
         self._chain.refuse_other_drivers(network)
         with step(call, "ipam", "looking for the network's subnets"):
             subnets = self._chain.ipam.subnet_ids(call, network.id)

@@ -48,23 +48,37 @@ class NetworkSpec:
     """An existing Quantum network to adopt."""
 
 
-def check_text(what: str, text: str) -> str:
+def check_text(what: str, text: object) -> str:
     """Return text fit for people and databases.
 
-    :raises InvalidInput: it is empty, too long, or has characters that do not print
+    :raises InvalidInput: it is none, empty, too long, or has characters that do not print
     """
-    if not text or text != text.strip() or len(text) > MAX_TEXT or not text.isprintable():
+    if not isinstance(text, str) or text != text.strip() or not _fits(text):
         wanted = f"1 to {MAX_TEXT} printable characters without spaces at its ends"
-        raise InvalidInput(what, text[:80], wanted)
+        raise InvalidInput(what, str(text)[:80], wanted)
     return text
 
 
-def check_label(label: str) -> str:
+def _fits(text: str) -> bool:
+    return 0 < len(text) <= MAX_TEXT and text.isprintable()
+
+
+def check_name(name: object) -> str:
+    """Return text that may name a network; whether it does is for the store to say.
+
+    :raises InvalidInput: it is no text
+    """
+    if not isinstance(name, str):
+        raise InvalidInput("network", str(name)[:80], "the text of an id or a label")
+    return name
+
+
+def check_label(label: object) -> str:
     """Return a label that cannot be taken for an id or a request.
 
     :raises InvalidInput: it is no text, looks like a uuid, or has a ``=``
     """
-    check_text("label", label)
+    label = check_text("label", label)
     if "=" in label:
         raise InvalidInput("label", label, "without '=', which separates a network from addresses")
     if is_uuid(label):
@@ -81,32 +95,34 @@ def check_network(network: Network) -> Network:
     for what, text in (("project", network.project_id), ("zone", network.zone)):
         if text is not None:
             check_text(what, text)
-    if not -MAX_NUMBER <= (network.priority or 0) <= MAX_NUMBER:
-        wanted = f"a whole number from -{MAX_NUMBER} to {MAX_NUMBER}"
-        raise InvalidInput("priority", str(network.priority), wanted)
-    if network.rxtx_base is not None and not 0 < network.rxtx_base <= MAX_NUMBER:
-        wanted = f"a whole number of Mb/s from 1 to {MAX_NUMBER}"
-        raise InvalidInput("rxtx_base", str(network.rxtx_base), wanted)
+    _check_number("priority", network.priority, "a whole number", -MAX_NUMBER)
+    _check_number("rxtx_base", network.rxtx_base, "a whole number of Mb/s", 1)
     return network
 
 
-def is_uuid(text: str) -> bool:
+def _check_number(what: str, found: object, wanted: str, least: int) -> None:
+    fits = type(found) is int and least <= found <= MAX_NUMBER  # True is an int, and no number
+    if found is not None and not fits:
+        raise InvalidInput(what, str(found)[:80], f"{wanted} from {least} to {MAX_NUMBER}")
+
+
+def is_uuid(text: object) -> bool:
     """Say whether the text is a uuid in any spelling."""
     try:
-        UUID(text)
+        UUID(text if isinstance(text, str) else "")
     except ValueError:
         return False
     return True
 
 
-def check_uuid(what: str, text: str) -> str:
+def check_uuid(what: str, text: object) -> str:
     """Return a uuid in its usual spelling.
 
     :raises InvalidInput: it is none
     """
     if not is_uuid(text):
-        raise InvalidInput(what, text[:80], "a uuid like 5b0f2c1e-7a44-4a0e-9d53-6f1f0c2b8e11")
-    return str(UUID(text))
+        raise InvalidInput(what, str(text)[:80], "a uuid like 5b0f2c1e-7a44-4a0e-9d53-6f1f0c2b8e11")
+    return str(UUID(str(text)))
 
 
 def subnets_of(spec: NetworkSpec, new_id: Callable[[], str]) -> tuple[Subnet, ...]:
@@ -235,7 +251,8 @@ def check_instance(instance: Instance) -> Instance:
     for what in ("name", "zone", "host"):
         if getattr(instance, what) is not None:
             check_text(what, getattr(instance, what))
-    if not 0 < instance.rxtx_factor < 1e6:
+    factor: object = instance.rxtx_factor
+    if not isinstance(factor, int | float) or not 0 < factor < 1e6:
         raise InvalidInput("rxtx factor", str(instance.rxtx_factor), "above 0 and below 1000000")
     return replace(instance, id=check_uuid("instance", instance.id))
 

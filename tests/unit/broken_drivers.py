@@ -75,6 +75,27 @@ class ByAddress(_IpamSuite):
     defective = _ByAddress
 
 
+class _ByInstance(MemoryIpam):
+    """Takes the instance for the key."""
+
+    def __init__(self, conf: ConfigOpts) -> None:
+        super().__init__(conf)
+        self._vifs: dict[str, dict[str, Vif]] = {}
+
+    def _held_on(self, network: Network, vif: Vif) -> Any:
+        vifs = self._vifs.setdefault(vif.instance_id, {})
+        vifs[vif.id] = vif
+        return [
+            each
+            for one in vifs.values()
+            for each in super(_ByInstance, self)._held_on(network, one)
+        ]
+
+
+class ByInstance(_IpamSuite):
+    defective = _ByInstance
+
+
 class _ListOfHosts(MemoryIpam):
     def create_subnets(self, call: Call, network: Network) -> None:
         super().create_subnets(call, network)

@@ -47,6 +47,8 @@ def found(tmp_path_factory: pytest.TempPathFactory) -> Set[str]:
         "WithoutLock::test_the_last_address_goes_to_one_of_those_who_race",
         "WithoutLock::test_racing_vifs_have_addresses_of_their_own",
         "ByAddress::test_a_late_deallocation_spares_the_next_owner_of_the_same_address",
+        "ByInstance::test_two_vifs_of_one_instance_have_addresses_of_their_own",
+        "ByInstance::test_taking_back_from_one_vif_of_an_instance_leaves_the_other",
         "ListOfHosts::test_a_large_subnet_costs_no_more_than_a_small_one[10.0.0.0/8]",
         "HalfGiven::test_asking_again_gives_the_same_answer",
         "HalfGiven::test_a_full_subnet_says_so_and_gives_nothing_of_the_others[10.0.2.0/30]",

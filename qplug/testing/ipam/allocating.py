@@ -8,10 +8,11 @@ from time import monotonic
 from typing import ClassVar
 
 import pytest
+from netaddr import IPAddress
 
 from qplug.contracts import AddressUsage, IpamDriver
 from qplug.errors import FixedIpAlreadyInUse, NetworkNotFound, NoMoreFixedIps
-from qplug.model import Capability, Network, Subnet
+from qplug.model import Capability, Network, Subnet, Vif
 from qplug.model.ipv6 import RFC2462, to_global
 from qplug.testing.ipam.asking import fill, give, held, kept, texts
 from qplug.testing.suite import needs, race
@@ -79,6 +80,14 @@ class AllocatingTests:
         answers = race([partial(driver.allocate, call(), net, owner)] * 8)
         assert all(answer == answers[0] for answer in answers)
         assert len(held(driver, network=net)) == 2
+
+    def test_two_vifs_of_one_instance_have_addresses_of_their_own(self, driver: IpamDriver) -> None:
+        net = kept(driver, "10.0.0.0/29", "fd00:10::/64")
+        one, two = _of_one_instance(net)
+        given = driver.allocate(call(), net, one), driver.allocate(call(), net, two)
+        assert len({each.address for answer in given for each in answer}) == 4
+        assert set(driver.allocations(call(), vif_id=one.id)) == set(given[0])
+        assert set(driver.allocations(call(), vif_id=two.id)) == set(given[1])
 
     # --- what is not ----------------------------------------------------------------------------
 
@@ -203,6 +212,20 @@ class AllocatingTests:
         driver.deallocate(call(), net, owner)
         assert len(give(driver, net, owner)) == 2
 
+    def test_taking_back_from_one_vif_of_an_instance_leaves_the_other(
+        self, driver: IpamDriver
+    ) -> None:
+        net = kept(driver, "10.0.0.0/29", "fd00:10::/64")
+        gone, stays = _of_one_instance(net)
+        for each in (gone, stays):
+            driver.allocate(call(), net, each)
+        before = held(driver, by=stays)
+        for address in before:
+            driver.remove_address(call(), net, gone, IPAddress(address))
+        driver.deallocate(call(), net, gone)
+        assert held(driver, by=gone) == []
+        assert held(driver, by=stays) == before
+
     def test_a_late_deallocation_never_hits_the_next_owner(self, driver: IpamDriver) -> None:
         net = kept(driver, "10.0.0.0/29")
         gone = fill(driver, net, 3)
@@ -237,6 +260,11 @@ class AllocatingTests:
         answers = race([partial(_come_and_go, driver, net, in_hand, lock) for _ in range(6)])
         assert answers == [None] * 6
         assert held(driver, network=net) == []
+
+
+def _of_one_instance(net: Network) -> tuple[Vif, Vif]:
+    one = vif(net)
+    return one, vif(net, instance_id=one.instance_id)
 
 
 def _use_a_little(driver: IpamDriver, net: Network) -> None:

@@ -72,7 +72,8 @@ def _place_opts() -> Sequence[cfg.Opt]:
             default=default_state_path().replace("$", "$$"),
             sample_default=ROOTS_STATE,
             help="Directory for the files qplug keeps, private to their owner. The default is "
-            "qplug below XDG_STATE_HOME or ~/.local/state, and /var/lib/qplug for root.",
+            "$XDG_STATE_HOME/qplug if that variable is set, else /var/lib/qplug for root and "
+            "~/.local/state/qplug for others.",
         ),
         _name(
             "host",

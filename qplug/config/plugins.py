@@ -11,9 +11,8 @@ from qplug.config.options import OptionLists, register
 from qplug.errors import ConfigInvalid
 
 NAMESPACES = "oslo.config.opts"
-OURS = ("qplug",)
-LIBRARIES = ("oslo.messaging", "oslo.policy")
-"""What the core uses, whose options an operator may set in the same file."""
+WANTED = ("qplug", "oslo.messaging", "oslo.policy")
+"""Ours, and of what the core uses: whose options an operator may set in the same file."""
 
 
 @dataclass(frozen=True)
@@ -32,7 +31,7 @@ class Catalog:
     problems: Sequence[ConfigInvalid]
 
 
-def installed(conf: cfg.ConfigOpts, prefixes: Iterable[str] = (*OURS, *LIBRARIES)) -> Catalog:
+def installed(conf: cfg.ConfigOpts, prefixes: Iterable[str] = WANTED) -> Catalog:
     """Register the options of every entry point whose name begins with a prefix."""
     namespaces, problems = [], []
     for point in _points(tuple(prefixes)):
@@ -47,10 +46,10 @@ def installed(conf: cfg.ConfigOpts, prefixes: Iterable[str] = (*OURS, *LIBRARIES
 
 
 def sample() -> str:
-    """Return a configuration file with each option of qplug and its plugins, commented out."""
+    """Return a configuration file with each option of what is installed, commented out."""
     from oslo_config import generator  # imported late: it takes as long as all the rest
 
-    catalog = installed(cfg.ConfigOpts(), OURS)
+    catalog = installed(cfg.ConfigOpts())
     conf = cfg.ConfigOpts()
     generator.register_cli_opts(conf)
     names = [f"--namespace={namespace.name}" for namespace in catalog.namespaces]

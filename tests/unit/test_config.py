@@ -534,6 +534,7 @@ def test_the_sample_has_every_option_with_its_default_and_nothing_of_this_machin
     text = sample()
     assert "[ipam_acme]" in text
     assert "#port = 1" in text
+    assert "\n[oslo_policy]\n" in text
     for group, options in list_opts():
         assert f"[{group.name if group else 'DEFAULT'}]" in text
         for option in options:

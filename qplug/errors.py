@@ -459,7 +459,7 @@ class NoMoreFixedIps(Exhausted):
     def sentence(self) -> str:
         return (
             f"network '{self.network}' has no free address left in {self.cidr}; "
-            "free some, widen its pools or add a subnet"
+            "deallocate some instances, or make another network"
         )
 
 

@@ -8,12 +8,14 @@ from collections.abc import Iterable, Sequence
 from netaddr import EUI, IPAddress
 
 from qplug.errors import DriverFailed
-from qplug.manager.requests import MAX_TEXT
+from qplug.manager.requests import fits, is_uuid
 from qplug.model import Allocation, mac_address
 from qplug.store import NO_MAC, VifRecord
 
 MULTICAST = 1 << 40
 """The bit of a MAC address that makes it a group's."""
+
+UUID_LENGTH = 36
 
 
 def host_mac(doing: str, answer: EUI) -> EUI:
@@ -27,12 +29,22 @@ def host_mac(doing: str, answer: EUI) -> EUI:
     return mac
 
 
+def network_id(doing: str, answer: object) -> str:
+    """Return the id of a network.
+
+    :raises DriverFailed: it is no uuid, so that a label could be taken for it
+    """
+    if not isinstance(answer, str) or len(answer) > UUID_LENGTH or not is_uuid(answer):
+        raise DriverFailed("quantum", doing, f"it gave {answer!r:.80} for the network's id")
+    return answer
+
+
 def port_id(doing: str, answer: object) -> str:
     """Return the id of a port.
 
     :raises DriverFailed: it is nothing that could be kept and handed back
     """
-    if not isinstance(answer, str) or not 0 < len(answer) <= MAX_TEXT:
+    if not isinstance(answer, str) or not fits(answer):
         raise DriverFailed("quantum", doing, f"it gave {answer!r:.80} for the port's id")
     return answer
 

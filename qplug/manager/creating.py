@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 from qplug.errors import NetworkNotInQuantum
+from qplug.manager.answers import network_id
 from qplug.manager.chain import Attempt, Chain, Undo, step, undoing
 from qplug.manager.hosts import Hosts
 from qplug.manager.requests import NetworkSpec, check_network, check_uuid, subnets_of
@@ -84,16 +85,16 @@ class Creating:
                 quantum.delete_network(late(call), project, found)
 
         undo.add("the Quantum network could not be taken back", take_back)
-        with step(call, "quantum", "creating the network"):
-            made.append(
-                quantum.create_network(
-                    call,
-                    network.quantum_project,
-                    network.label,
-                    key=key,
-                    zone=network.zone or str(self._chain.conf.node_availability_zone),
-                )
+        doing = "creating the network"
+        with step(call, "quantum", doing):
+            answer = quantum.create_network(
+                call,
+                network.quantum_project,
+                network.label,
+                key=key,
+                zone=network.zone or str(self._chain.conf.node_availability_zone),
             )
+            made.append(network_id(doing, answer))
         return replace(network, id=made[0])
 
     def _undo(self, call: Call, made: Network, undo: Undo, attempt: Attempt) -> None:

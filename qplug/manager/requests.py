@@ -53,13 +53,14 @@ def check_text(what: str, text: object) -> str:
 
     :raises InvalidInput: it is none, empty, too long, or has characters that do not print
     """
-    if not isinstance(text, str) or text != text.strip() or not _fits(text):
+    if not isinstance(text, str) or text != text.strip() or not fits(text):
         wanted = f"1 to {MAX_TEXT} printable characters without spaces at its ends"
         raise InvalidInput(what, str(text)[:80], wanted)
     return text
 
 
-def _fits(text: str) -> bool:
+def fits(text: str) -> bool:
+    """Say whether databases can keep a text of somebody else's making."""
     return 0 < len(text) <= MAX_TEXT and text.isprintable()
 
 

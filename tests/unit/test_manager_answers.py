@@ -11,11 +11,11 @@ from oslo_config.cfg import ConfigOpts
 from qplug.builtin.memory_ipam import MemoryIpam
 from qplug.builtin.memory_quantum import MemoryQuantum
 from qplug.contracts import MacDriver
-from qplug.errors import DriverFailed, FixedIpAlreadyInUse, MacInUse, NotSupported
+from qplug.errors import DriverFailed, FixedIpAlreadyInUse, MacInUse, NetworkNotFound, NotSupported
 from qplug.model import Allocation, Call, Capability, Network, NetworkRequest, Vif, mac_address
 from qplug.testing.chain import RecordedChain, instance
 from qplug.testing.memory import MemoryMac
-from qplug.testing.values import call
+from qplug.testing.values import PROJECT, call
 
 MakeChain = Callable[..., RecordedChain]
 Lie = Callable[[list[Allocation]], Any]
@@ -124,8 +124,18 @@ def test_addresses_in_another_order_are_put_into_that_of_the_subnets(
         changed(address=IPAddress("10.9.0.2")),
         changed(vif_id="another"),
         changed(address=IPAddress("10.0.0.8")),
+        changed(address="10.0.0.7"),
+        lambda given: ["10.0.0.7"],
     ],
-    ids=["nothing", "of a foreign subnet", "outside the cidr", "of another vif", "not the wanted"],
+    ids=[
+        "nothing",
+        "of a foreign subnet",
+        "outside the cidr",
+        "of another vif",
+        "not the wanted",
+        "text for an address",
+        "text",
+    ],
 )
 def test_an_added_address_that_no_contract_allows_is_taken_back(
     chain: RecordedChain, ipam: LyingIpam, lie: Lie
@@ -171,7 +181,31 @@ def test_an_address_that_the_store_has_for_another_vif_is_never_given_twice(
     assert list(forgetful.allocations(call())) == []
 
 
-@pytest.mark.parametrize("lie", [None, "", 7, "x" * 300], ids=repr)
+@pytest.mark.parametrize(
+    "lie",
+    [None, 5, "", b"\x00" * 16, "blue", "x" * 300, "5b0f2c1e-7a44-4a0e-9d53-6f1f0c2b8e11\n"],
+    ids=ascii,
+)
+def test_a_network_without_an_id_is_the_drivers_bug_and_undone(
+    make_chain: MakeChain, conf: ConfigOpts, lie: object
+) -> None:
+    class LyingQuantum(MemoryQuantum):
+        def create_network(self, *args: Any, **kwargs: Any) -> Any:
+            super().create_network(*args, **kwargs)
+            return lie
+
+    quantum = LyingQuantum(conf)
+    chain = make_chain(quantum=quantum)
+    with pytest.raises(DriverFailed, match="for the network's id") as raised:
+        chain.network()
+    assert (raised.value.kind, raised.value.doing) == ("quantum", "creating the network")
+    assert list(quantum.networks(call(), PROJECT)) == []
+    assert chain.admin.get_all() == []
+    with pytest.raises(NetworkNotFound):
+        chain.admin.delete("blue")
+
+
+@pytest.mark.parametrize("lie", [None, "", 7, b"port", "x" * 300, "a\x00b"], ids=ascii)
 def test_a_port_without_an_id_is_the_drivers_bug_and_undone(
     make_chain: MakeChain, conf: ConfigOpts, lie: object
 ) -> None:

@@ -1,7 +1,8 @@
 """The vifs of one request: recorded first, then built step by step, all of them or none."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from threading import Event
 
 from netaddr import IPAddress
 
@@ -43,9 +44,9 @@ class Building:
         :raises VirtualInterfaceMacAddressException: no unused MAC address was found
         """
         undos: list[Undo] = []
-        epoch = new_epoch()
+        epoch, recorded = new_epoch(), Event()
         try:
-            planned = self._begin(call, instance, networks, request, epoch)
+            planned = self._begin(call, instance, networks, request, epoch, recorded.set)
             if planned is None:
                 return None
             built = []
@@ -55,8 +56,9 @@ class Building:
             info = self._info.build(call, instance, built)
             self._store.finish(call, instance.id, epoch, built, info.json())
         except BaseException as error:
-            with undoing(error) as patiently:
-                self._take_back(call, instance.id, epoch, undos, patiently)
+            if recorded.is_set():
+                with undoing(error) as patiently:
+                    self._take_back(call, instance.id, epoch, undos, patiently)
             raise
         return info
 
@@ -67,6 +69,7 @@ class Building:
         networks: Sequence[Network],
         request: str,
         epoch: int,
+        written: Callable[[], object],
     ) -> Sequence[VifRecord] | None:
         if not call.remaining():
             raise DeadlineExceeded("recording the instance")
@@ -74,7 +77,7 @@ class Building:
         for _ in range(attempts):
             vifs = [self._new_vif(call, instance, network) for network in networks]
             try:
-                if not self._store.begin(call, instance, request, vifs, epoch):
+                if not self._store.begin(call, instance, request, vifs, epoch, written):
                     return None
             except MacInUse:
                 continue

@@ -1,6 +1,7 @@
 """Creating networks: in Quantum, IPAM, gateway and store together, or not at all."""
 
 from dataclasses import replace
+from threading import Event
 
 from qplug.errors import NetworkNotInQuantum
 from qplug.manager.answers import network_id
@@ -29,16 +30,17 @@ class Creating:
         network = check_network(self._complete(spec))
         if network.adopted:
             self._find_in_quantum(call, network)
-        undo, made = Undo(), network
+        undo, made, reserved = Undo(), network, Event()
         try:
-            self._store.reserve(call, network)
+            self._store.reserve(call, network, reserved.set)
             if not network.adopted:
                 made = self._make_in_quantum(call, network, undo)
             self._equip(call, made, undo)
             self._store.activate(call, network.id, made)
         except BaseException as error:
-            with undoing(error) as patiently:
-                self._undo(call, made, undo, patiently)
+            if reserved.is_set():
+                with undoing(error) as patiently:
+                    self._undo(call, made, undo, patiently)
             raise
         return made
 

@@ -136,11 +136,14 @@ class FixedIps:
     def _begin(self, call: Call, instance_id: str, undo: Undo) -> InstanceRecord:
         """Mark the instance with a number of our own, by which the mark is taken away again."""
         late, epoch = self._chain.overtime, new_epoch()
-        undo.add(
-            f"instance {instance_id} stays as if it were being updated",
-            lambda: self._store.cancel_update(late(call), instance_id, epoch),
-        )
-        return waited(call, lambda: self._store.begin_update(call, instance_id, epoch))
+
+        def written() -> None:
+            undo.add(
+                f"instance {instance_id} stays as if it were being updated",
+                lambda: self._store.cancel_update(late(call), instance_id, epoch),
+            )
+
+        return waited(call, lambda: self._store.begin_update(call, instance_id, epoch, written))
 
     def _end(
         self,

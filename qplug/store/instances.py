@@ -54,11 +54,18 @@ class InstanceStore:
     # --- allocating ---
 
     def begin(
-        self, call: Call, instance: Instance, request: str, planned: Sequence[Vif], epoch: int
+        self,
+        call: Call,
+        instance: Instance,
+        request: str,
+        planned: Sequence[Vif],
+        epoch: int,
+        written: Callable[[], object] = lambda: None,
     ) -> bool:
         """Write an instance and its vifs as ``building``.
 
         :param epoch: by which the same command is to finish or abandon it
+        :param written: called when only the commit is left
         :returns: whether that was done; not when the instance was recorded already
         :raises NetworkNotFound: one of the networks is no longer active
         :raises MacInUse: one of the MAC addresses is taken
@@ -68,6 +75,7 @@ class InstanceStore:
             building = {"state": "building", "epoch": epoch, "created_at": call.now}
             tx.execute(instances.insert(), instance_row(instance) | building | {"request": request})
             insert_vifs(tx, planned)
+            written()
 
         try:
             self._database.write(call, work)
@@ -130,10 +138,17 @@ class InstanceStore:
 
     # --- changing ---
 
-    def begin_update(self, call: Call, instance_id: str, epoch: int) -> InstanceRecord:
+    def begin_update(
+        self,
+        call: Call,
+        instance_id: str,
+        epoch: int,
+        written: Callable[[], object] = lambda: None,
+    ) -> InstanceRecord:
         """Mark an active instance as ``updating`` and return its record.
 
         :param epoch: by which the same command is to end or cancel it
+        :param written: called when only the commit is left
         :raises InstanceNotFound: there is none, or it is being deallocated
         :raises InstanceInTransition: another process works on it
         """
@@ -146,6 +161,7 @@ class InstanceStore:
                 raise InstanceNotFound(instance_id)
             if not entered:
                 raise InstanceInTransition(instance_id, record.state)
+            written()
             return record
 
         return self._database.write(call, work)

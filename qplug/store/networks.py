@@ -119,9 +119,12 @@ class NetworkStore:
 
     # --- creating ---
 
-    def reserve(self, call: Call, network: Network) -> None:
+    def reserve(
+        self, call: Call, network: Network, written: Callable[[], object] = lambda: None
+    ) -> None:
         """Write a network as ``building``, so that label and cidrs are its own from now on.
 
+        :param written: called when only the commit is left
         :raises LabelInUse: its owner has one of that label
         :raises CidrConflict: its owner has a subnet that overlaps, or two of these do
         :raises NetworkExists: the id is kept here already
@@ -138,6 +141,7 @@ class NetworkStore:
             for subnet in network.subnets:
                 refuse_overlap(tx, network.project_id, subnet)
                 tx.execute(subnets.insert(), subnet_row(network, subnet))
+            written()
 
         self._settle(call, work)
 

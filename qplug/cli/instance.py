@@ -117,7 +117,7 @@ class InstanceList(Printed, Lister):
 class InstanceFind(Printed, Lister):
     """Find instances by their addresses.
 
-    Patterns are regular expressions that match from the start of an address.
+    Patterns are regular expressions without groups that match from the start of an address.
     """
 
     columns = ("instance_uuid", "ip")

@@ -14,6 +14,7 @@ from sqlalchemy import exc
 from sqlalchemy.engine import Connection, Engine
 
 from qplug.db.failures import name_of, words
+from qplug.db.servers import WAIT, take_time
 from qplug.db.sqlite import schema_change
 from qplug.errors import DatabaseUnavailable, DatabaseUnusable, SchemaTooNew, SchemaTooOld
 
@@ -125,6 +126,7 @@ def _alone(connection: Connection, migrations: Migrations, until: float) -> Iter
         return
     try:
         _lock(connection, migrations.version_table, until)
+        take_time(connection)
         yield
     finally:
         connection.invalidate()  # the lock ends with the connection
@@ -135,8 +137,11 @@ def _lock(connection: Connection, name: str, until: float) -> None:
         if connection.dialect.name == "postgresql":
             number = zlib.crc32(name.encode())
             connection.execute(sa.select(sa.func.pg_advisory_lock(number)))
-        elif not connection.scalar(sa.select(sa.func.get_lock(name, until - time.monotonic()))):
-            raise DatabaseUnavailable(name_of(connection.engine.url), "it is being upgraded now")
+            return
+        busy = DatabaseUnavailable(name_of(connection.engine.url), "it is being upgraded now")
+        while not connection.scalar(sa.select(sa.func.get_lock(name, WAIT))):
+            if time.monotonic() >= until:
+                raise busy
 
 
 def _run_alembic(connection: Connection, migrations: Migrations) -> None:

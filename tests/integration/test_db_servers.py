@@ -1,10 +1,12 @@
 """PostgreSQL and MariaDB: types, conflicts, schemas, and servers that break off."""
 
+import socket
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, closing, suppress
 from datetime import UTC, datetime
 from pathlib import Path
-from threading import Barrier, BrokenBarrierError, Thread
+from threading import Barrier, BrokenBarrierError, Event, Thread
 
 import pytest
 import sqlalchemy as sa
@@ -13,7 +15,7 @@ from alembic.migration import MigrationContext
 from netaddr import IPAddress
 from sqlalchemy import exc
 
-from qplug.db import Address, Database, Migrations, Moment, identifier, name
+from qplug.db import Address, Database, Migrations, Moment, identifier, name, servers
 from qplug.errors import DatabaseUnavailable, DatabaseUnusable, SchemaTooNew, SchemaTooOld
 from qplug.store.migrations import MIGRATIONS
 from qplug.store.tables import metadata, owners
@@ -235,6 +237,115 @@ class TestTransactions:
         assert in_child(lambda: database.write(call(), add("child")) and "") == Ended(0, "")
         database.write(call(), add("parent"))
         assert database.read(call(), epochs) == [1, 1, 1]
+
+
+class Proxy:
+    """Stands between a client and a server, and can freeze what passes, though both live on."""
+
+    def __init__(self, host: str, port: int) -> None:
+        self._server = host, port
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self._sockets = [self._listener]
+        self._threads: list[Thread] = []
+        self.frozen = Event()
+        self.port = self._listener.getsockname()[1]
+        self._start(self._accept)
+
+    def _start(self, target: Callable[..., None], *args: socket.socket) -> None:
+        self._threads.append(Thread(target=target, args=args))
+        self._threads[-1].start()
+
+    def _accept(self) -> None:
+        with suppress(OSError):  # closed
+            while True:
+                client = self._listener.accept()[0]
+                server = socket.create_connection(self._server)
+                self._sockets += [client, server]
+                self._start(self._pass_on, client, server)
+                self._start(self._pass_on, server, client)
+
+    def _pass_on(self, source: socket.socket, sink: socket.socket) -> None:
+        with suppress(OSError):
+            while data := source.recv(1 << 16):
+                if not self.frozen.is_set():
+                    sink.sendall(data)
+            sink.shutdown(socket.SHUT_WR)
+
+    def close(self) -> None:
+        for each in self._sockets:
+            with suppress(OSError):
+                each.shutdown(socket.SHUT_RDWR)
+        for thread in self._threads:
+            thread.join()
+        for each in self._sockets:
+            each.close()
+
+
+class TestFrozenServers:
+    """They get all and answer nothing."""
+
+    @pytest.fixture(autouse=True)
+    def short(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(servers, "WAIT", 1)
+        monkeypatch.setattr(servers, "ANSWER", 2)
+
+    @pytest.fixture
+    def proxy(self, database: Database) -> Iterator[Proxy]:
+        url = database.engine.url
+        with closing(Proxy(str(url.host), url.port or 0)) as proxy:
+            yield proxy
+
+    @pytest.fixture
+    def behind(self, database: Database, proxy: Proxy) -> Iterator[Database]:
+        url = database.engine.url.set(host="127.0.0.1", port=proxy.port)
+        with closing(Database(url.render_as_string(hide_password=False), MIGRATIONS)) as database:
+            yield database
+
+    @pytest.mark.parametrize("method", ["read", "write"])
+    def test_a_statement_without_an_answer_ends_soon_after_the_deadline(
+        self, behind: Database, proxy: Proxy, method: str
+    ) -> None:
+        def work(tx: sa.Connection) -> None:
+            epochs(tx)
+            proxy.frozen.set()
+            epochs(tx)
+
+        short = call(1)
+        with pytest.raises(DatabaseUnavailable, match=r"cannot be used"):
+            getattr(behind, method)(short, work)
+        assert time.monotonic() - short.deadline < 5
+
+    def test_a_connection_without_a_greeting_ends_soon_after_the_deadline(
+        self, behind: Database, proxy: Proxy
+    ) -> None:
+        proxy.frozen.set()
+        short = call(1)
+        with pytest.raises(DatabaseUnavailable):
+            behind.read(short, epochs)
+        assert time.monotonic() - short.deadline < 5
+
+    def test_a_commit_without_an_answer_may_be_done_or_not(
+        self, behind: Database, proxy: Proxy
+    ) -> None:
+        def work(tx: sa.Connection) -> None:
+            add("a")(tx)
+            proxy.frozen.set()
+
+        with pytest.raises(DatabaseUnavailable, match="during a commit, which may be done or not"):
+            behind.write(call(1), work)
+
+    def test_an_upgrade_may_take_its_time(self, url: str) -> None:
+        long = "SELECT pg_sleep(3)" if url.startswith("postgresql") else "SELECT sleep(3)"
+        with closing(Database(url, MIGRATIONS)) as database, database.engine.connect() as tx:
+            servers.take_time(tx)
+            tx.exec_driver_sql(long)
+            tx.invalidate()
+        with (
+            closing(Database(url, MIGRATIONS)) as database,
+            database.engine.connect() as tx,
+            pytest.raises(exc.OperationalError, match=r"(?i)time"),
+        ):
+            tx.exec_driver_sql(long)
 
 
 class TestSchemas:

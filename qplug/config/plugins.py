@@ -1,6 +1,6 @@
 """The options of everything installed, found through the entry points ``oslo.config.opts``."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from importlib.metadata import EntryPoint, entry_points
 from io import StringIO
@@ -31,10 +31,10 @@ class Catalog:
     problems: Sequence[ConfigInvalid]
 
 
-def installed(conf: cfg.ConfigOpts, prefixes: Iterable[str] = WANTED) -> Catalog:
-    """Register the options of every entry point whose name begins with a prefix."""
+def installed(conf: cfg.ConfigOpts) -> Catalog:
+    """Register the options of every entry point that is wanted."""
     namespaces, problems = [], []
-    for point in _points(tuple(prefixes)):
+    for point in _points():
         try:
             namespace = Namespace(point.name, _options(point))
             register(conf, namespace.lists)
@@ -59,8 +59,8 @@ def sample() -> str:
     return text.getvalue() + "".join(f"\n# {problem}\n" for problem in catalog.problems)
 
 
-def _points(prefixes: tuple[str, ...]) -> Iterator[EntryPoint]:
-    found = (point for point in entry_points(group=NAMESPACES) if point.name.startswith(prefixes))
+def _points() -> Iterator[EntryPoint]:
+    found = (point for point in entry_points(group=NAMESPACES) if point.name.startswith(WANTED))
     yield from sorted(found, key=lambda point: (point.name, point.value))
 
 

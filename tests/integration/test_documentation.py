@@ -1,9 +1,11 @@
 """What the documentation tells people to type does what it says."""
 
 import os
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -79,8 +81,22 @@ def run_tool(name: str, *arguments: str, where: Path) -> None:
 
 
 def test_the_backup_command_copies_a_database_in_use(home: Path, shell: Shell) -> None:
-    typed = script("docs/operating.md")
-    assert "backup" in typed
-    make = "import sqlite3; a = sqlite3.connect('qplug.sqlite'); a.execute('CREATE TABLE t (x)')"
-    shell(f'python3 -c "{make}; a.commit()"\n{typed}', home)
-    assert (home / "copy.sqlite").stat().st_size > 0
+    kept = home / ".local/state/qplug/qplug.sqlite"
+    kept.parent.mkdir(parents=True)
+    with closing(sqlite3.connect(kept)) as database:
+        database.execute("PRAGMA journal_mode = WAL")
+        database.execute("CREATE TABLE t (x)")
+        database.commit()
+        shell(script("docs/operating.md"), home)
+    copy = home / "qplug-copy.sqlite"
+    assert copy.stat().st_mode & 0o777 == 0o600
+    with closing(sqlite3.connect(copy)) as database:
+        assert database.execute("SELECT count(*) FROM t").fetchall() == [(0,)]
+
+
+def test_the_backup_command_makes_nothing_where_there_is_no_database(
+    home: Path, shell: Shell
+) -> None:
+    with pytest.raises(AssertionError, match="unable to open database file"):
+        shell(script("docs/operating.md"), home)
+    assert not (home / "qplug-copy.sqlite").exists()

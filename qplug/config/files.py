@@ -35,12 +35,27 @@ class Setting:
 
 
 def find_files(named: Sequence[str] = ()) -> Sequence[str]:
-    """Return the files to read, weakest first: those named, else the first place that has one."""
+    """Return the files to read, weakest first: those named, else the first place that has one.
+
+    :raises ConfigInvalid: nobody can see whether a place has one
+    """
     wanted = named or [path for path in [os.environ.get(VARIABLE)] if path]
     if wanted:
         return [os.path.expanduser(path) for path in wanted]
     places = (os.path.expanduser(place) for place in PLACES)
-    return [place for place in places if os.path.exists(place)][:1]
+    return [place for place in places if _is_there(place)][:1]
+
+
+def _is_there(place: str) -> bool:
+    """Look for a file; one in a folder that may not be entered must not count as missing."""
+    try:
+        os.stat(place)
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError as error:
+        reason = f"it cannot be looked for: {error.strerror}; have its folder readable, or name"
+        raise ConfigInvalid(place, f"{reason} another file with --config-file") from error
+    return True
 
 
 def read(path: str) -> Sequence[Setting]:

@@ -643,3 +643,22 @@ def test_the_documentation_has_the_table_of_old_names() -> None:
     page = (Path(__file__).parents[2] / "docs/configuration.md").read_text("utf-8")
     assert with_table(page) == page
     assert "| `quantum_use_dhcp` | `[dhcp] driver`; `True` means `dnsmasq`;" in page
+
+
+def test_a_place_that_nobody_can_look_into_is_not_without_configuration(tmp_path: Path) -> None:
+    folder = tmp_path / ".config" / "qplug"
+    folder.parent.mkdir()
+    assert load_config()
+    folder.symlink_to(folder)
+    with pytest.raises(ConfigInvalid, match="cannot be looked for"):
+        load_config()
+
+
+def test_a_folder_that_may_not_be_entered_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(place: str) -> None:
+        raise PermissionError(13, "Permission denied", place)
+
+    with monkeypatch.context() as as_another:
+        as_another.setattr("qplug.config.files.os.stat", refused)
+        with pytest.raises(ConfigInvalid, match="cannot be looked for: Permission denied"):
+            load_config()

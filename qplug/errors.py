@@ -108,7 +108,21 @@ class VifNotFound(NotFound):
     vif: str
 
     def sentence(self) -> str:
-        return f"no vif is known as '{self.vif}'"
+        return f"no vif is known as '{self.vif}'; see 'qplug fixed-ip list' for those in use"
+
+
+@dataclass(eq=False)
+class VifNotFoundOnNetwork(NotFound):
+    """The instance has no vif on the network."""
+
+    instance: str
+    network: str
+
+    def sentence(self) -> str:
+        return (
+            f"instance '{self.instance}' has no vif on network '{self.network}'; "
+            f"see 'qplug vif list {self.instance}'"
+        )
 
 
 @dataclass(eq=False)
@@ -209,6 +223,20 @@ class NetworkHostNotSet(Conflict):
         return (
             f"network '{self.network}' has no host to run its DHCP and gateway; "
             f"name one with 'qplug network set-host {self.network}'"
+        )
+
+
+@dataclass(eq=False)
+class NetworkHasHost(Conflict):
+    """The network is served by another host than the one to give it."""
+
+    network: str
+    host: str
+
+    def sentence(self) -> str:
+        return (
+            f"network '{self.network}' is served by host '{self.host}' already; take that away "
+            f"first with 'qplug network disassociate {self.network} --keep-project'"
         )
 
 

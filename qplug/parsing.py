@@ -44,10 +44,14 @@ def address_range(text: str) -> "IPRange":
 
     :raises InvalidInput: it is none, or ends before it starts
     """
-    from netaddr import AddrFormatError, IPRange
+    from netaddr import AddrFormatError, IPAddress, IPRange
 
-    start, _, end = text.partition("-")
+    first, _, last = text.partition("-")
     try:
+        start, end = IPAddress(first), IPAddress(last)
+        if start.version == end.version and start > end:
+            wanted = "the other way round, as its first address is above its last"
+            raise InvalidInput("range", text, wanted)
         return IPRange(start, end)
     except (AddrFormatError, ValueError) as error:
         wanted = "a first and a last address like 10.0.0.5-10.0.0.9"

@@ -2,7 +2,7 @@
 
 import argparse
 import gc
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -16,7 +16,7 @@ from qplug.cli.commands import Commands
 from qplug.cli.failures import flushed, guarded
 from qplug.cli.help import Complete, Help
 from qplug.cli.messages import logged
-from qplug.cli.options import USAGE, global_parser, usage_error
+from qplug.cli.options import USAGE, global_parser, unknown_options, usage_error
 from qplug.cli.signals import interruptible
 from qplug.errors import CommandBroken, QplugError
 
@@ -100,15 +100,15 @@ class Qplug(App):
             if self.options.command:
                 return self.run_subcommand(self.options.command)
             self.interactive_mode = True
-            self.interact()
-            return 0
+            return self.ask()
 
-    def interact(self) -> None:
-        """Ask for commands until there are no more."""
+    def ask(self) -> int:
+        """Ask for commands until there are no more; in a script, one that failed makes it 1."""
         from qplug.cli.interactive import Interactive
 
-        self.interpreter = Interactive(self)
-        self.interpreter.cmdloop()
+        self.interpreter = interactive = Interactive(self)
+        interactive.cmdloop()
+        return int(interactive.failed and not self.stdin.isatty())
 
     def run_subcommand(self, argv: list[str]) -> int:
         """Run one command and return its exit code; failures are told and never raised."""
@@ -117,10 +117,12 @@ class Qplug(App):
 
     def _run_command(self, argv: list[str]) -> int:
         factory, name, words = self.command_manager.find_command(argv)
-        command, parser = self._ready(factory, name)
+        command, parser = self._ready(factory, name, words)
         return command.run(parser.parse_args(words))
 
-    def _ready(self, factory: type[Command], name: str) -> tuple[Command, argparse.ArgumentParser]:
+    def _ready(
+        self, factory: type[Command], name: str, words: Sequence[str]
+    ) -> tuple[Command, argparse.ArgumentParser]:
         try:
             command = factory(self, self.options, cmd_name=name)
             parser = command.get_parser(name if self.interactive_mode else f"{self.NAME} {name}")
@@ -131,7 +133,8 @@ class Qplug(App):
             raise CommandBroken(name, target, f"{type(error).__name__}: {error}") from error
 
         def wrong_usage(message: str) -> Any:
-            parser.exit(USAGE, usage_error(message, f"qplug help {name}"))
+            told = "; ".join([message, *unknown_options(parser, words)])
+            parser.exit(USAGE, usage_error(told, f"qplug help {name}"))
 
         parser.error = wrong_usage  # type: ignore[method-assign]  # cliff makes the parser, not we
         return command, parser

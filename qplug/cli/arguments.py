@@ -37,8 +37,9 @@ def network_request(text: str) -> "NetworkRequest":
     from qplug.model import NetworkRequest
 
     network, separator, wanted = text.partition("=")
-    if not network or (separator and not wanted):
-        raise InvalidInput("network", text, "NETWORK or NETWORK=IP or NETWORK=IP,IP6")
+    if not network or (separator and not wanted) or "=" in wanted:
+        form = "NETWORK or NETWORK=IP or NETWORK=IP,IP6, with only one '='"
+        raise InvalidInput("network", text, form)
     given = tuple(address(part) for part in wanted.split(",")) if wanted else ()
     return NetworkRequest(network_id=network, addresses=given)
 

@@ -1,6 +1,7 @@
 """What commands are made of, those of plugins too."""
 
 import argparse
+import sys
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, TextIO
 
@@ -77,6 +78,8 @@ class Printed(ManagerCommand, DisplayCommandBase[Any]):
                 raise WrongUsage(f"there is no column '{name}', but {', '.join(known)}")
         if parsed_args.formatter == "table" and not parsed_args.columns:
             parsed_args.columns = self.brief
+        if parsed_args.max_width < 1 and not parsed_args.fit_width:
+            parsed_args.max_width = sys.maxsize  # cliff would break ids at a terminal's width
         return super().run(parsed_args)
 
     def produce_output(

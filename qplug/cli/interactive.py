@@ -1,7 +1,7 @@
 """The interactive mode: cliff's, which is built on cmd2, with its surprises taken out."""
 
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import cmd2
 from cliff.interactive import InteractiveApp
@@ -12,6 +12,9 @@ if TYPE_CHECKING:
 
 class Interactive(InteractiveApp):
     """Asks for commands; a failed one is told and the next asked for."""
+
+    failed = False
+    """Whether one of them did."""
 
     def __init__(self, app: "Qplug") -> None:
         arguments, sys.argv = sys.argv, sys.argv[:1]  # cmd2 would run our options as commands
@@ -28,4 +31,10 @@ class Interactive(InteractiveApp):
     def default(self, line: str) -> bool | None:
         """Run a command of ours, and have it print to where the line redirects it."""
         self.parent_app.stdout = self.stdout
-        return super().default(line)
+        self.failed |= bool(self.parent_app.run_subcommand(self._split_line(line)))
+        return None
+
+    def perror(self, *objects: Any, **options: Any) -> None:
+        """Tell of a line that is no command."""
+        self.failed = True
+        super().perror(*objects, **options)

@@ -5,6 +5,7 @@ import gc
 import os
 import sys
 from collections.abc import Sequence
+from io import TextIOWrapper
 
 from qplug.cli.signals import Terminated, interruptible
 
@@ -14,9 +15,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     0 is success, 1 refused or failed, 2 wrong usage, and 128 plus a signal's number its arrival.
     """
-    for stream in ("stdout", "stderr"):  # whoever started us may have closed them
-        if getattr(sys, stream) is None:
-            setattr(sys, stream, open(os.devnull, "w"))  # noqa: SIM115  # open until the end
+    for name in ("stdout", "stderr"):
+        _make_printable(name)
     atexit.register(gc.freeze)  # Python's last collection would look at every module, for nothing
     try:
         with interruptible():
@@ -27,6 +27,15 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 130
     except Terminated as ended:
         return 128 + ended.number
+
+
+def _make_printable(name: str) -> None:
+    """Have a stream that takes every character: it may be closed, or know few of them."""
+    if getattr(sys, name) is None:
+        setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115  # open until the end
+    stream = getattr(sys, name)
+    if isinstance(stream, TextIOWrapper):  # who calls main may have put another thing there
+        stream.reconfigure(errors="backslashreplace")
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ from cliff.lister import Lister
 from qplug.cli import columns
 from qplug.cli.arguments import add_network, addresses, gateway
 from qplug.cli.base import ManagerCommand, Printed, Row, Rows, Shown, WrongUsage
+from qplug.errors import NetworkHasHost
 from qplug.parsing import address, address_range, cidr
 
 BOTH_VERSIONS = (4, 6)
@@ -138,7 +139,7 @@ class NetworkSet(Shown):
 
 
 class NetworkSetHost(Shown):
-    """Give a network the host that serves it, if it has none."""
+    """Give a network the host that serves it; it must have none, or that one."""
 
     columns = ("host",)
 
@@ -151,7 +152,11 @@ class NetworkSetHost(Shown):
 
     def take_action(self, parsed_args: Namespace) -> Row:
         """Set it."""
-        return self.columns, (self.api.set_host(parsed_args.network, parsed_args.host),)
+        wanted = self.app.conf.host if parsed_args.host is None else parsed_args.host
+        host = self.api.set_host(parsed_args.network, wanted)
+        if host != wanted:
+            raise NetworkHasHost(parsed_args.network, host)
+        return self.columns, (host,)
 
 
 class NetworkDisassociate(Shown):

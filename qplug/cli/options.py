@@ -1,6 +1,9 @@
 """What stands before a command."""
 
 import argparse
+from collections.abc import Iterator, Sequence
+from difflib import get_close_matches
+from itertools import takewhile
 from typing import TYPE_CHECKING, Any
 
 from qplug import __version__
@@ -29,6 +32,17 @@ def usage_error(message: str, advice: str) -> str:
     if message.startswith("unrecognized") and not GLOBAL.isdisjoint(message.split()):
         message += " (global options stand before the command)"
     return f"qplug: error: {printable(message)}; see '{advice}'\n"
+
+
+def unknown_options(parser: argparse.ArgumentParser, words: Sequence[str]) -> Iterator[str]:
+    """Yield what argparse keeps to itself while something else is missing."""
+    known = parser._option_string_actions  # argparse tells nobody otherwise
+    for word in takewhile(lambda word: word != "--", words):
+        option = word.partition("=")[0]
+        if option.startswith("--") and not any(name.startswith(option) for name in known):
+            near = get_close_matches(option, known, n=1)
+            hint = f", did you mean {near[0]}?" if near else ""
+            yield f"there is no option {option}{hint}"
 
 
 def global_parser(app: "Qplug") -> Parser:

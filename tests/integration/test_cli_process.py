@@ -104,6 +104,23 @@ def test_closed_streams_are_no_bug(closed: int) -> None:
     assert (ended.returncode, ended.stderr) == (0, "")
 
 
+def test_what_an_encoding_lacks_is_escaped(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYTHONIOENCODING", "ascii")
+    assert "b\\xfcro" in done("network create b\xfcro --cidr 10.0.0.0/24")
+    assert done("network list -f value -c label") == "b\\xfcro\n"
+
+
+def test_a_narrow_terminal_breaks_no_id(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    made = done(f"{BLUE} --project {WEB} -f value -c id").strip()
+    screen, inside = pty.openpty()
+    subprocess.run([*QPLUG, "network", "list"], stdout=inside, check=True, timeout=PATIENCE)
+    os.close(inside)
+    shown = os.read(screen, 65536).decode()
+    os.close(screen)
+    assert f"| {made} | blue  | {WEB} |" in shown
+
+
 # --- signals ------------------------------------------------------------------------------------
 
 
@@ -265,7 +282,7 @@ def test_without_a_command_it_asks_for_commands() -> None:
         network show unreached
     """
     ended = qplug("", typed)
-    assert ended.returncode == 0
+    assert ended.returncode == 1
     assert ended.stdout.splitlines()[:2] == ["my net", "10.0.0.0/24"]
     assert "vif list" in ended.stdout
     errors = ended.stderr.splitlines()
@@ -274,6 +291,14 @@ def test_without_a_command_it_asks_for_commands() -> None:
     assert "No closing quotation" in errors[2]
     assert "unrecognized arguments: --bogus" in errors[3]
     assert len(errors) == 4
+
+
+@pytest.mark.parametrize(
+    ("typed", "code"),
+    [("network list\n", 0), ("network list --bogus\nnetwork list\n", 1), ("network 'x\n", 1)],
+)
+def test_a_script_fails_if_one_of_its_commands_does(typed: str, code: int) -> None:
+    assert qplug("", typed).returncode == code
 
 
 def test_global_options_hold_for_all_that_is_typed(home: Path) -> None:

@@ -2,6 +2,7 @@
 
 import json
 import logging
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -283,9 +284,16 @@ def test_what_is_left_of_an_instance_is_warned_of(
 # --- signals ------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("error", "code"), [(KeyboardInterrupt, 130), (Terminated, 143)])
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (KeyboardInterrupt(), 130),
+        (Terminated(signal.SIGTERM), 143),
+        (Terminated(signal.SIGHUP), 129),
+    ],
+)
 def test_a_signal_has_an_exit_code_of_its_own(
-    qplug: Commands, monkeypatch: pytest.MonkeyPatch, error: type[BaseException], code: int
+    qplug: Commands, monkeypatch: pytest.MonkeyPatch, error: BaseException, code: int
 ) -> None:
     def interrupted(*_: object, **__: object) -> None:
         raise error

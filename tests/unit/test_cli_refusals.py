@@ -57,7 +57,10 @@ NETWORKS = {
     "two gateways": (f"{CREATE} 10.1.0.0/24 --gateway 10.1.0.1 --gateway 10.1.0.2", "the only"),
     "a gateway of words": (f"{CREATE} 10.1.0.0/24 --gateway no", "'no'"),
     "a pool outside": (f"{CREATE} 10.1.0.0/24 --pool 10.1.0.9-10.1.1.9", "pool '10.1.0.9-"),
-    "a pool that ends first": (f"{CREATE} 10.1.0.0/24 --pool 10.1.0.9-10.1.0.2", "a first and"),
+    "a pool that ends first": (
+        f"{CREATE} 10.1.0.0/24 --pool 10.1.0.9-10.1.0.2",
+        "is above its last",
+    ),
     "half a pool": (f"{CREATE} 10.1.0.0/24 --pool 10.1.0.9", "a first and a last"),
     "a pool of two versions": (f"{CREATE} 10.1.0.0/24 --pool 10.1.0.9-fd00::1", "a first and"),
     "pools that overlap": (
@@ -89,6 +92,8 @@ NETWORKS = {
     "an empty new label": ("network set blue --label ''", "label ''"),
     "a taken new label": ("network set blue --label limited", "'limited' is taken"),
     "an empty host": ("network set-host blue ''", "host ''"),
+    "a host of two lines": ("network set-host blue 'a\nb'", "host 'a\\nb'"),
+    "another host": ("network set-host blue other", "by host 'host-1' already"),
 }
 
 MEMBERS = {
@@ -130,6 +135,7 @@ INSTANCES = {
     "a forgotten address": (f"{ALLOCATE} blue=", "NETWORK=IP"),
     "a forgotten network": (f"{ALLOCATE} =10.0.0.9", "NETWORK=IP"),
     "no network": (f"{ALLOCATE} ''", "NETWORK=IP"),
+    "a sign too many": (f"{ALLOCATE} a=b=10.0.0.9", "only one '='"),
     "all or nothing": (f"{ALLOCATE} blue --network limited --network red", "'red'"),
     "another request": (f"instance allocate {WEB} --project a", "by a different request"),
     "another owner": (f"instance allocate {WEB} --project b", WEB),
@@ -137,11 +143,11 @@ INSTANCES = {
     "a factor that is no number": (f"{ALLOCATE} blue --rxtx-factor nan", "'nan'"),
     "a factor of nothing": (f"{ALLOCATE} blue --rxtx-factor 0", "above 0"),
     "deallocating a bad id": ("instance deallocate nonsense", "'nonsense'"),
-    "an unfinished pattern": ("instance find --ip '('", "regular expression"),
+    "an unfinished pattern": ("instance find --ip '('", "without groups"),
     "finding words": ("instance find --fixed-ip nonsense", "'nonsense'"),
     "adding a taken address": (f"fixed-ip add {WEB} blue --address 10.0.0.7", "already"),
     "adding a reserved address": (f"fixed-ip add {WEB} blue --address 10.0.0.50", "reserved"),
-    "adding where it is not": (f"fixed-ip add {WEB} public", "'public'"),
+    "adding where it is not": (f"fixed-ip add {WEB} public", "has no vif on network 'public'"),
     "adding to a strange vif": (f"fixed-ip add {WEB} blue --vif {NEW}", NEW),
     "taking what it has not": (f"fixed-ip remove {WEB} 10.0.0.8", "does not have"),
     "taking from a strange vif": (f"fixed-ip remove {WEB} 10.0.0.7 --vif {NEW}", "does not have"),
@@ -150,12 +156,14 @@ INSTANCES = {
     "listing of an unknown network": ("fixed-ip list --network nope", "'nope'"),
     "listing of a bad id": ("fixed-ip list --instance nope", "'nope'"),
     "a bad MAC address": ("vif show nonsense", "'nonsense'"),
-    "an unknown MAC address": ("vif show fa:16:3e:00:00:99", "fa:16:3e:00:00:99"),
+    "an unknown MAC address": ("vif show fa:16:3e:00:00:99", "'fa:16:3e:00:00:99'; see"),
 }
 
 USAGE = {
     "no label": ("network create", "LABEL, --cidr"),
     "no cidr": ("network create x", "--cidr"),
+    "a misspelt option": ("network create x --cdir 10.1.0.0/24", "no option --cdir"),
+    "a misspelt option with '='": ("network create x --cdir=10.1.0.0/24", "no option --cdir"),
     "no network to show": ("network show", "NETWORK"),
     "a priority of words": (f"{CREATE} 10.1.0.0/24 --priority high", "'high'"),
     "a factor of words": (f"{ALLOCATE} blue --rxtx-factor high", "'high'"),

@@ -1,21 +1,26 @@
 """What the driver local does beyond its contract's suite."""
 
 from collections.abc import Iterator
+from contextlib import closing
 from uuid import uuid4
 
 import pytest
 from oslo_config.cfg import ConfigOpts
 
 from qplug.builtin.local_quantum import LocalQuantum
-from qplug.errors import NetworkBusy, NetworkExists
+from qplug.db import Database
+from qplug.errors import NetworkBusy, NetworkExists, NetworkNotFound
 from qplug.model import PortRequest
+from qplug.store.migrations import MIGRATIONS
 from qplug.testing.clock import Statements
 from qplug.testing.suite import race
 from qplug.testing.values import OTHER_PROJECT, PROJECT, call
 
 
 @pytest.fixture
-def driver(conf: ConfigOpts) -> Iterator[LocalQuantum]:
+def driver(conf: ConfigOpts, database_url: str) -> Iterator[LocalQuantum]:
+    with closing(Database(database_url, MIGRATIONS)) as database:
+        database.upgrade()  # which only SQLite does by itself
     driver = LocalQuantum(conf)
     yield driver
     driver.close()
@@ -66,3 +71,15 @@ def test_attaching_and_detaching_take_one_statement(
     statements.clear()
     assert driver.detach_port(call(), PROJECT, network, port)
     assert len(statements) == 1
+
+
+@pytest.mark.parametrize("text", ["blåhaj", "\udcff", "a\0b"])
+def test_what_no_id_can_be_is_found_nowhere_and_fails_nothing(
+    text: str, driver: LocalQuantum
+) -> None:
+    assert driver.network_by_key(call(), PROJECT, text) is None
+    assert not driver.delete_network(call(), PROJECT, text)
+    assert driver.port_by_attachment(call(), PROJECT, text, text) is None
+    assert not driver.detach_port(call(), PROJECT, text, text)
+    with pytest.raises(NetworkNotFound):
+        driver.network_name(call(), PROJECT, text)

@@ -16,7 +16,7 @@ from qplug.manager.release import Release
 from qplug.model import Call, Capability, Instance, Network, Vif
 from qplug.network_info import NetworkInfo
 from qplug.store import NO_MAC, VifRecord
-from qplug.store.instances import new_epoch
+from qplug.store.records import new_epoch
 
 
 class Building:

@@ -1,10 +1,11 @@
 """Deleting networks: refused as a whole, or carried on with until nothing is left."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 
 from qplug.errors import Conflict, NetworkBusy, NetworkNotFound
-from qplug.manager.chain import Chain, attempt, step
+from qplug.manager.chain import Chain, step, undoing
 from qplug.manager.hosts import Hosts
 from qplug.model import Call, Network
 from qplug.store import Deletion
@@ -35,14 +36,15 @@ class Deleting:
         :raises NetworkInTransition: it is being created
         """
         self._chain.refuse_other_drivers(network)
-        deletion = self._store.begin_delete(call, network.id)
-        network, in_quantum = deletion.network, with_quantum or not network.adopted
-        with self._cancelled_by(BaseException, call, deletion):
+        marked: list[Deletion] = []
+        with self._cancelled_by(BaseException, call, marked):
+            network = self._store.begin_delete(call, network.id, marked.append).network
+            in_quantum = with_quantum or not network.adopted
             self._hosts.refuse_other_host(network)
             if in_quantum:
                 self._refuse_ports(call, network)
         # Any other failure of IPAM may have come after it had forgotten the subnets.
-        with self._cancelled_by(Conflict, call, deletion), step(call, "ipam", "deleting subnets"):
+        with self._cancelled_by(Conflict, call, marked), step(call, "ipam", "deleting subnets"):
             self._chain.ipam.delete_subnets(call, network)
         self._hosts.stop(call, network)
         if in_quantum:
@@ -71,14 +73,16 @@ class Deleting:
 
     @contextmanager
     def _cancelled_by(
-        self, refusal: type[BaseException], call: Call, deletion: Deletion
+        self, refusal: type[BaseException], call: Call, marked: Sequence[Deletion]
     ) -> Iterator[None]:
         """Show the network again when nothing was done to it."""
         try:
             yield
-        except refusal:
-            attempt(
-                "a network whose deletion was refused stays hidden",
-                lambda: self._store.cancel_delete(self._chain.overtime(call), deletion),
-            )
+        except refusal as error:
+            with undoing(error) as patiently:
+                for deletion in marked:
+                    patiently(
+                        "a network whose deletion was refused stays hidden",
+                        partial(self._store.cancel_delete, self._chain.overtime(call), deletion),
+                    )
             raise

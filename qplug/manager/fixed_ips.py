@@ -23,8 +23,7 @@ from qplug.manager.requests import check_wanted
 from qplug.manager.waiting import waited
 from qplug.model import Allocation, Call, Capability, FixedIp, Network
 from qplug.store import InstanceRecord, VifRecord
-from qplug.store.instances import new_epoch
-from qplug.store.records import in_order
+from qplug.store.records import in_order, new_epoch
 
 __all__ = ["FixedIps", "IpMatch"]
 

@@ -1,7 +1,6 @@
 """Records of instances, their vifs and addresses, and the states between two commands."""
 
 import random
-import secrets
 import time
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -25,12 +24,6 @@ from qplug.store.vif_rows import (
     insert_allocations,
     insert_vifs,
 )
-
-
-def new_epoch() -> int:
-    """Return a number by which a command knows what it wrote itself, whoever wrote meanwhile."""
-    return secrets.randbelow(1 << 30)
-
 
 LEAVING_POLL = 0.02
 """Seconds, at most, between two looks at an address that another command is about to forget."""

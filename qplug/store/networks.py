@@ -18,6 +18,7 @@ from qplug.errors import (
 )
 from qplug.model import Call, Network
 from qplug.store.claims import lock_owner, refuse_host, refuse_id, refuse_label, refuse_overlap
+from qplug.store.records import new_epoch
 from qplug.store.rows import network_row, networks_of, select_networks, subnet_row
 from qplug.store.tables import networks, subnets, vifs
 
@@ -241,11 +242,14 @@ class NetworkStore:
 
     # --- deleting ---
 
-    def begin_delete(self, call: Call, network_id: str) -> Deletion:
+    def begin_delete(
+        self, call: Call, network_id: str, written: Callable[[Deletion], object] = lambda _: None
+    ) -> Deletion:
         """Mark a network as ``deleting``, so that no vif can join it.
 
         One that is marked already is taken up again.
 
+        :param written: called with what will be returned when only the commit is left
         :raises NetworkBusy: it has vifs; nothing is marked
         :raises NetworkInTransition: it is being made
         :raises NetworkNotFound: there is none
@@ -261,7 +265,9 @@ class NetworkStore:
             epoch, busy = tx.execute(found.where(networks.c.id == network_id)).one()
             if busy:
                 raise NetworkBusy(network.label, busy)
-            return Deletion(network=network, epoch=epoch if fresh else None)
+            deletion = Deletion(network=network, epoch=epoch if fresh else None)
+            written(deletion)
+            return deletion
 
         return self._database.write(call, work)
 
@@ -300,7 +306,7 @@ def _one(tx: Connection, network_id: str, state: str = "active") -> Network:
 def _mark(tx: Connection, network_id: str, state: str) -> bool:
     """Mark a network of that state as being deleted, and say whether it was of that state."""
     mine = sa.and_(networks.c.id == network_id, networks.c.state == state)
-    change = networks.update().where(mine).values(state="deleting", epoch=networks.c.epoch + 1)
+    change = networks.update().where(mine).values(state="deleting", epoch=new_epoch())
     return tx.execute(change).rowcount > 0
 
 

@@ -1,5 +1,6 @@
 """What the store holds of an instance, and how it is read in a constant number of statements."""
 
+import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -9,6 +10,11 @@ from sqlalchemy.engine import Connection
 from qplug.model import Allocation, Instance, Network, Vif
 from qplug.store.rows import allocation_of, instance_of, networks_of, select_networks, vif_of
 from qplug.store.tables import allocations, instances, networks, vifs
+
+
+def new_epoch() -> int:
+    """Return a number by which a command knows what it wrote itself, whoever wrote meanwhile."""
+    return secrets.randbelow(1 << 30)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,6 +1,7 @@
 """Every commit of every operation, done without its caller hearing of it: interrupted, or lost."""
 
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -10,7 +11,7 @@ from sqlalchemy.engine.default import DefaultDialect
 from qplug.errors import DatabaseUnavailable, FixedIpNotFoundForAddress, NetworkNotFound
 from qplug.store.tables import instances, networks, subnets
 from qplug.testing.chain import RecordedChain, instance
-from qplug.testing.values import network_spec
+from qplug.testing.values import call, network_spec
 
 ADDRESS = IPAddress("10.0.0.77")
 GREEN = network_spec("10.5.0.0/24", label="green")
@@ -116,18 +117,14 @@ def test_a_creation_unheard_of_leaves_nothing(
 def test_a_deletion_unheard_of_is_cancelled_or_completed_by_the_next_one(
     chain: RecordedChain, commits: Commits, unheard: BaseException
 ) -> None:
-    before = all_of(chain)
-    chain.admin.create(GREEN)
-    cancelled = False
+    before, green = all_of(chain), chain.admin.create(GREEN)
     for _ in commits.each_of(lambda: chain.admin.delete("green"), unheard):
-        cancelled |= "green" in [network.label for network in chain.admin.get_all()]
-        try:
-            chain.admin.delete("green")
-        except NetworkNotFound:
-            assert cancelled  # not the first commit, but the last
+        untouched = list(chain.ipam.subnet_ids(call(), green.id))
+        assert not untouched or green in chain.admin.get_all()
+        with suppress(NetworkNotFound):  # it is gone when it was the last commit
+            chain.admin.delete(green.id)
         assert all_of(chain) == before
-        chain.admin.create(GREEN)
-    assert cancelled
+        green = chain.admin.create(GREEN)
 
 
 def test_an_added_address_unheard_of_is_taken_back_or_stays_everywhere(

@@ -181,6 +181,31 @@ def steps_of_undo(
     return undo
 
 
+@pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
+@pytest.mark.parametrize(
+    "step", ["dhcp.stop", "l3.disable_gateway", "quantum.detach_port", "ipam.deallocate"]
+)
+def test_an_interrupt_waits_for_the_undo_it_arrives_in(
+    chain: RecordedChain, step: str, after: bool
+) -> None:
+    before, interrupt = chain.holdings(), KeyboardInterrupt()
+    chain.journal.fail("ipam.floating_ips", gone())
+    chain.journal.fail(step, interrupt, after=after)
+    with pytest.raises(KeyboardInterrupt) as raised:
+        chain.admin.allocate_for_instance(instance())
+    assert raised.value is interrupt
+    assert chain.holdings() == before
+
+
+def test_a_second_interrupt_ends_the_undo_it_arrives_in(chain: RecordedChain) -> None:
+    chain.journal.fail("ipam.floating_ips", gone())
+    chain.journal.fail("quantum.detach_port", KeyboardInterrupt(), times=2)
+    with pytest.raises(KeyboardInterrupt):
+        chain.admin.allocate_for_instance(instance())
+    assert len(own_ports(chain)) == 2
+    assert "ipam.deallocate" not in chain.journal.steps
+
+
 # --- deallocating -------------------------------------------------------------------------------
 
 

@@ -16,7 +16,7 @@ from qplug.errors import (
 )
 from qplug.model import Allocation, Instance, Network
 from qplug.store import Store, VifRecord
-from qplug.store.instances import new_epoch
+from qplug.store.records import new_epoch
 from qplug.testing.chain import instance
 from qplug.testing.values import call, network, vif
 

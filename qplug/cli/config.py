@@ -23,9 +23,9 @@ class ConfigValidate(ManagerCommand):
 
     def take_action(self, parsed_args: Namespace) -> int:
         """Print it."""
-        from qplug.config import problems
+        from qplug.cli.validation import all_problems
 
-        found = problems(self.app.options.config_files)
+        found = all_problems(self.app.options.config_files)
         for problem in found:
             print(problem, file=self.app.stdout)
         return int(bool(found))

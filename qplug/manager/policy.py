@@ -96,6 +96,20 @@ class Policy:
         if not self._allows(f"network:{action}", owner, context):
             raise PolicyNotAuthorized(f"network:{action}", context.project_id)
 
+    def actions(self) -> Sequence[str]:
+        """Return the names of the rules that are asked for."""
+        return [f"network:{action}" for action in ACTIONS]
+
+    def unknown_actions(self) -> Sequence[str]:
+        """Return rules of the files that nothing asks for; other names are parts of rules."""
+        if not self._overridden():
+            return ()
+        with self._turn:
+            self._enforcer.load_rules()
+            named = sorted(self._enforcer.file_rules)
+        known = self.actions()
+        return [name for name in named if name.startswith("network:") and name not in known]
+
     def sees(self, context: Context) -> str | None:
         """Return the project whose things the caller may know of; ``None`` means all things."""
         return None if self._allows("admin", None, context) else context.project_id or ""

@@ -10,9 +10,12 @@ import pytest
 from commands import Commands
 from sites import Site
 
+from qplug.config.old_names import OLD_NAMES
+
 CREATE = "network create blue --cidr 10.0.0.0/24"
 
 GOOD_DRIVER = """
+from qplug.config.old_names import OLD_NAMES
 from qplug.builtin.memory_ipam import MemoryIpam
 
 class Ill(MemoryIpam):
@@ -97,6 +100,56 @@ def test_validate_prints_every_problem_and_changes_nothing(qplug: Commands) -> N
     assert (done.code, done.err) == (1, "")
     assert len(done.out.splitlines()) == 3
     assert "did you mean 'driver'?" in done.out
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("[ipam]\ndriver = novo", "no ipam driver is called 'novo'"),
+        ("[dhcp]\ndriver = nothing", "no dhcp driver is called 'nothing'"),
+        ("[ipam]\ndriver = memory", "keeps its state in one process only"),
+        ("[database]\nconnection = foo", "its value is no URL"),
+        ("[database]\nconnection = oracle://host/x", "'oracle' is none of"),
+        ("[oslo_policy]\npolicy_file = gone.yaml", "there is no such policy file"),
+    ],
+)
+def test_validate_finds_what_every_command_would_fail_of(
+    qplug: Commands, text: str, told: str
+) -> None:
+    qplug.configure(text)
+    done = qplug("config validate")
+    assert (done.code, done.err) == (1, "")
+    assert told in done.out
+    assert told in qplug("network list").sentence
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("network:create_network: '@'\n", "did you mean 'network:create_networks'?"),
+        ("- nothing\n", "it is no policy file"),
+    ],
+)
+def test_validate_reads_the_policy_file(qplug: Commands, text: str, told: str) -> None:
+    (qplug.conf.parent / "policy.yaml").write_text(text)
+    done = qplug("config validate")
+    assert (done.code, done.err) == (1, "")
+    assert told in done.out
+    assert len(done.out.splitlines()) == 1
+
+
+def test_validate_lets_a_policy_file_have_parts_of_its_own(qplug: Commands) -> None:
+    text = "operator: role:operator\nnetwork:init_host: rule:operator\n"
+    (qplug.conf.parent / "policy.yaml").write_text(text)
+    assert qplug("config validate").code == 0
+
+
+def test_validate_mentions_what_is_ignored(qplug: Commands) -> None:
+    ignored = next(row for row in OLD_NAMES if row.ignored)
+    qplug.configure(f"[DEFAULT]\n{ignored.name} = 1")
+    done = qplug("config validate")
+    assert (done.code, done.out) == (0, "")
+    assert f"option {ignored.name} is ignored" in done.err
 
 
 def test_sample_is_a_configuration_without_a_setting(qplug: Commands, tmp_path: Path) -> None:

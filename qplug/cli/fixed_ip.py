@@ -8,7 +8,7 @@ from cliff.lister import Lister
 from qplug.cli import columns
 from qplug.cli.arguments import add_instance, add_network, uuid
 from qplug.cli.base import ManagerCommand, Printed, Row, Rows, Shown
-from qplug.errors import InvalidInput, VifNotFound, VifNotFoundOnNetwork
+from qplug.errors import InvalidInput
 from qplug.parsing import address
 
 if TYPE_CHECKING:
@@ -84,17 +84,12 @@ class FixedIpAdd(Shown):
 
     def take_action(self, parsed_args: Namespace) -> Row:
         """Add it."""
-        try:
-            added = self.api.add_fixed_ip_to_instance(
-                parsed_args.uuid,
-                parsed_args.network,
-                vif_id=parsed_args.vif,
-                address=parsed_args.address,
-            )
-        except VifNotFound as error:
-            if parsed_args.vif is None:
-                raise VifNotFoundOnNetwork(parsed_args.uuid, parsed_args.network) from error
-            raise
+        added = self.api.add_fixed_ip_to_instance(
+            parsed_args.uuid,
+            parsed_args.network,
+            vif_id=parsed_args.vif,
+            address=parsed_args.address,
+        )
         return self.columns, (str(added),)
 
 

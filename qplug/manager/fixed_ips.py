@@ -12,6 +12,7 @@ from qplug.errors import (
     FixedIpNotFoundForSpecificInstance,
     InvalidInput,
     VifNotFound,
+    VifNotFoundOnNetwork,
 )
 from qplug.manager.answers import one_more
 from qplug.manager.chain import Chain, Undo, all_or_nothing, step
@@ -50,7 +51,7 @@ class FixedIps:
     ) -> Allocation:
         """Give an instance one address more, on its vif of the network.
 
-        :raises InstanceNotFound, VifNotFound: it has no such vif
+        :raises InstanceNotFound, VifNotFoundOnNetwork, VifNotFound: it has no such vif
         :raises InstanceInTransition: another command works on it until the deadline
         :raises FixedIpInvalid, FixedIpAlreadyInUse, NoMoreFixedIps: IPAM cannot give it
         :raises NotSupported: a port's address pairs cannot be changed, or addresses not be chosen
@@ -225,7 +226,9 @@ def _vif_on(known: InstanceRecord, network: Network, vif_id: str | None) -> VifR
     for record in known.vifs:
         if record.network.id == network.id and vif_id in (None, record.vif.id):
             return record
-    raise VifNotFound(vif_id or f"one of instance {known.instance.id} on '{network.label}'")
+    if vif_id is None:
+        raise VifNotFoundOnNetwork(known.instance.id, network.label)
+    raise VifNotFound(vif_id)
 
 
 def _holder(

@@ -253,7 +253,9 @@ class InstanceStore:
             except IntegrityError as error:
                 leaving = self._database.read(call, lambda tx: are_leaving(tx, added))
                 if not (leaving and call.remaining()):
-                    given = ", ".join(str(a.address) for one in added for a in one.allocations)
+                    given = ", ".join(
+                        sorted({str(a.address) for one in added for a in one.allocations})
+                    )
                     raise FixedIpAlreadyInUse(given, "the store has it for another vif") from error
             time.sleep(random.uniform(0, LEAVING_POLL))  # noqa: S311  # jitter, no secret
 

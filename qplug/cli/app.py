@@ -112,7 +112,7 @@ class Qplug(App):
 
     def run_subcommand(self, argv: list[str]) -> int:
         """Run one command and return its exit code; failures are told and never raised."""
-        with interruptible():
+        with interruptible(undoes=True):
             return guarded(self, lambda: self._run_command(argv))
 
     def _run_command(self, argv: list[str]) -> int:

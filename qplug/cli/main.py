@@ -19,7 +19,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         _make_printable(name)
     atexit.register(gc.freeze)  # Python's last collection would look at every module, for nothing
     try:
-        with interruptible():
+        with interruptible(undoes=False):
             from qplug.cli.app import Qplug  # late, as Ctrl-C may come while it is imported
 
             return Qplug().run(list(sys.argv[1:] if argv is None else argv))

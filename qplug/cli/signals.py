@@ -19,17 +19,18 @@ class Terminated(BaseException):
 
 
 @contextmanager
-def interruptible() -> Iterator[None]:
+def interruptible(*, undoes: bool) -> Iterator[None]:
     """Raise ``KeyboardInterrupt`` at SIGINT and ``Terminated`` at SIGTERM and SIGHUP.
 
-    Undoing takes a while: a second signal is answered by a word, and only a third ends that too.
+    :param undoes: whether the first of them makes what runs inside undo what it began. That takes
+        a while: a second signal is answered by a word, and only a third ends that too
     """
     arrived = 0
 
     def stop(number: int, _frame: FrameType | None) -> None:
         nonlocal arrived
         arrived += 1
-        if arrived == 2:
+        if undoes and arrived == 2:
             with suppress(OSError):  # the terminal may be gone
                 os.write(2, WAIT)  # sys.stderr may be in the middle of a write
             return

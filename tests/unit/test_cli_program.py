@@ -12,7 +12,7 @@ from commands import Commands
 from sites import Site
 
 from qplug import __version__
-from qplug.cli.signals import Terminated
+from qplug.cli.signals import Terminated, interruptible
 
 COMMANDS = """
 import logging
@@ -301,3 +301,13 @@ def test_a_signal_has_an_exit_code_of_its_own(
     monkeypatch.setattr("qplug.store.networks.NetworkStore.all", interrupted)
     done = qplug("network list")
     assert (done.code, done.out, done.err) == (code, "", "")
+
+
+def test_every_signal_counts_where_nothing_is_undone() -> None:
+    """As at the prompt: a Ctrl-C there must not make it deaf to the next signal."""
+    with interruptible(undoes=False):
+        for _ in range(3):
+            with pytest.raises(KeyboardInterrupt):
+                signal.raise_signal(signal.SIGINT)
+        with pytest.raises(Terminated):
+            signal.raise_signal(signal.SIGTERM)

@@ -61,6 +61,10 @@ class IpamDriver(Driver):
         :returns: one allocation a subnet, in the order of ``network.subnets``, never empty
         A vif that holds addresses already gets the same answer again, whatever is wanted now.
 
+        Of a derived subnet, an IPv6 /64 without pools, there is nothing to choose: unless one is
+        wanted it gives ``to_global(conf.ipam.ipv6_backend, subnet.cidr, vif.mac,
+        network.quantum_project)`` of :mod:`qplug.model.ipv6`.
+
         :raises NetworkNotFound: the driver keeps no subnet of the network
         :raises NoMoreFixedIps: one of its subnets is full
         :raises FixedIpAlreadyInUse: a wanted address is another vif's, or rests for another

@@ -41,6 +41,11 @@ class TestContract(IpamDriverSuite):
     def gone_driver(self, conf: ConfigOpts) -> NovaIpam:
         return nowhere(conf)
 
+    @pytest.fixture
+    def account_driver(self, driver: NovaIpam, conf: ConfigOpts) -> NovaIpam:
+        conf.set_override("ipv6_backend", "account_identifier", "ipam")
+        return driver
+
 
 class TestPolicy:
     """Which address is given."""

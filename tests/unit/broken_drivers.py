@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from contextlib import nullcontext
 from threading import Event
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 from netaddr import EUI, IPAddress
@@ -15,7 +15,8 @@ from qplug.builtin.memory_ipam import MemoryIpam
 from qplug.builtin.memory_quantum import MemoryQuantum
 from qplug.contracts import IpamDriver
 from qplug.errors import NetworkBusy, NoMoreFixedIps
-from qplug.model import Allocation, Call, DhcpHost, Network, PortRequest, Vif
+from qplug.model import Allocation, Call, DhcpHost, Network, PortRequest, Subnet, Vif
+from qplug.model.ipv6 import ACCOUNT_IDENTIFIER, RFC2462, to_global
 from qplug.testing.dhcp import DhcpDriverSuite
 from qplug.testing.ipam import IpamDriverSuite
 from qplug.testing.l3 import L3DriverSuite
@@ -96,6 +97,22 @@ class ByInstance(_IpamSuite):
     defective = _ByInstance
 
 
+class _ByInstanceBack(_ByInstance):
+    """Gives to vifs, and takes back from instances."""
+
+    def allocate(
+        self, call: Call, network: Network, vif: Vif, wanted: Sequence[IPAddress] = ()
+    ) -> Sequence[Allocation]:
+        others = self._vifs.pop(vif.instance_id, {})
+        given = super().allocate(call, network, vif, wanted)
+        self._vifs[vif.instance_id].update(others)
+        return given
+
+
+class ByInstanceBack(_IpamSuite):
+    defective = _ByInstanceBack
+
+
 class _ListOfHosts(MemoryIpam):
     def create_subnets(self, call: Call, network: Network) -> None:
         super().create_subnets(call, network)
@@ -129,6 +146,49 @@ class _WithoutRest(MemoryIpam):
 
 class WithoutRest(_IpamSuite):
     defective = _WithoutRest
+
+
+class _LeaseOfAnyNetwork(MemoryIpam):
+    def lease_ended(self, call: Call, network_id: str, address: IPAddress) -> None:
+        for each in self._pools:
+            super().lease_ended(call, each, address)
+
+
+class LeaseOfAnyNetwork(_IpamSuite):
+    defective = _LeaseOfAnyNetwork
+
+
+class _InOrderOfGiving(MemoryIpam):
+    def _of_pool(self, pool: Any) -> Sequence[Allocation]:
+        given = [each for many in self._held.values() for each in many]
+        return [each for each in given if each.subnet_id == pool.subnet.id]
+
+
+class InOrderOfGiving(_IpamSuite):
+    defective = _InOrderOfGiving
+
+
+class _OfOneBackend(MemoryIpam):
+    def _derived(self, network: Network, subnet: Subnet, vif: Vif) -> IPAddress:
+        return to_global(RFC2462, subnet.cidr, vif.mac, network.quantum_project)
+
+
+class OfOneBackend(_IpamSuite):
+    defective: ClassVar[type[IpamDriver]] = _OfOneBackend
+
+    @pytest.fixture
+    def account_driver(self, driver: IpamDriver, conf: ConfigOpts) -> IpamDriver:
+        conf.set_override("ipv6_backend", ACCOUNT_IDENTIFIER, "ipam")
+        return driver
+
+
+class _OfTheVifsProject(MemoryIpam):
+    def _derived(self, network: Network, subnet: Subnet, vif: Vif) -> IPAddress:
+        return to_global(self._conf.ipam.ipv6_backend, subnet.cidr, vif.mac, vif.project_id)
+
+
+class OfTheVifsProject(OfOneBackend):
+    defective = _OfTheVifsProject
 
 
 class _Untyped(MemoryIpam):

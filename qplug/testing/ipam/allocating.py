@@ -13,10 +13,10 @@ from netaddr import IPAddress
 from qplug.contracts import AddressUsage, IpamDriver
 from qplug.errors import FixedIpAlreadyInUse, NetworkNotFound, NoMoreFixedIps
 from qplug.model import Capability, Network, Subnet, Vif
-from qplug.model.ipv6 import RFC2462, to_global
+from qplug.model.ipv6 import ACCOUNT_IDENTIFIER, RFC2462, to_global
 from qplug.testing.ipam.asking import fill, give, held, kept, texts
 from qplug.testing.suite import needs, race
-from qplug.testing.values import call, network, subnet, vif
+from qplug.testing.values import OTHER_PROJECT, PROJECT, call, network, subnet, vif
 
 MEGABYTES = 16
 
@@ -26,6 +26,13 @@ class AllocatingTests:
 
     ipv6_backend: ClassVar[str] = RFC2462
     """What the fixture ``driver`` configured for addresses derived from the MAC."""
+
+    @pytest.fixture
+    def account_driver(self) -> IpamDriver:
+        """Return the driver under ``[ipam] ipv6_backend = account_identifier``; override it."""
+        pytest.skip(
+            "no fixture 'account_driver': the driver with [ipam] ipv6_backend = account_identifier"
+        )
 
     # --- what is given --------------------------------------------------------------------------
 
@@ -141,6 +148,24 @@ class AllocatingTests:
         prefix = net.subnets[0].cidr
         wanted = to_global(self.ipv6_backend, prefix, owner.mac, net.quantum_project)
         assert give(driver, net, owner) == [str(wanted)]
+
+    def test_a_derived_address_is_of_the_networks_project_and_not_of_the_vifs(
+        self, driver: IpamDriver
+    ) -> None:
+        self._derives(driver, self.ipv6_backend)
+
+    def test_a_derived_address_is_of_the_backend_that_is_configured(
+        self, account_driver: IpamDriver
+    ) -> None:
+        self._derives(account_driver, ACCOUNT_IDENTIFIER)
+
+    def _derives(self, driver: IpamDriver, backend: str) -> None:
+        """Ask for a vif of one project on networks that Quantum keeps under two others."""
+        for project_id in (PROJECT, None):
+            net = kept(driver, "fd00:10::/64", project_id=project_id)
+            owner = vif(net, project_id=OTHER_PROJECT)
+            wanted = to_global(backend, net.subnets[0].cidr, owner.mac, net.quantum_project)
+            assert give(driver, net, owner) == [str(wanted)]
 
     def test_a_derived_address_that_is_taken_is_a_conflict(self, driver: IpamDriver) -> None:
         net = kept(driver, "10.0.0.0/29", "fd00:10::/64")

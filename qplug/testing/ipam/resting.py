@@ -8,7 +8,7 @@ from qplug.errors import FixedIpAlreadyInUse
 from qplug.model import Capability
 from qplug.testing.ipam.asking import fill, give, held, kept
 from qplug.testing.suite import needs
-from qplug.testing.values import after, call, vif
+from qplug.testing.values import OTHER_PROJECT, after, call, vif
 
 DELAY = 600.0
 
@@ -132,6 +132,18 @@ class RestingTests:
         driver.deallocate(call(), net, gone, reuse_delay=DELAY)
         driver.lease_ended(call(), net.id, IPAddress("10.0.0.77"))
         assert give(driver, net, vif(net), "10.0.0.77") == ["10.0.0.77"]
+
+    def test_a_lease_that_ended_is_of_its_network_alone(self, driver: IpamDriver) -> None:
+        self._by_name(driver)
+        ours = kept(driver, "10.0.0.0/24")
+        theirs = kept(driver, "10.0.0.0/24", project_id=OTHER_PROJECT)
+        for net in (ours, theirs):
+            give(driver, net, gone := vif(net), "10.0.0.77")
+            driver.deallocate(call(), net, gone, reuse_delay=DELAY)
+        driver.lease_ended(call(), theirs.id, IPAddress("10.0.0.77"))
+        with pytest.raises(FixedIpAlreadyInUse):
+            give(driver, ours, vif(ours), "10.0.0.77")
+        assert give(driver, theirs, vif(theirs), "10.0.0.77") == ["10.0.0.77"]
 
     def test_a_lease_that_ended_leaves_an_address_in_use_alone(self, driver: IpamDriver) -> None:
         net = kept(driver, "10.0.0.0/29")

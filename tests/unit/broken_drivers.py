@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from contextlib import nullcontext
 from threading import Event
-from typing import Any, ClassVar
+from typing import Any
 
 import pytest
 from netaddr import EUI, IPAddress
@@ -174,7 +174,7 @@ class _OfOneBackend(MemoryIpam):
 
 
 class OfOneBackend(_IpamSuite):
-    defective: ClassVar[type[IpamDriver]] = _OfOneBackend
+    defective: type[IpamDriver] = _OfOneBackend
 
     @pytest.fixture
     def account_driver(self, driver: IpamDriver, conf: ConfigOpts) -> IpamDriver:

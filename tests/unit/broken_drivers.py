@@ -174,7 +174,7 @@ class _OfOneBackend(MemoryIpam):
 
 
 class OfOneBackend(_IpamSuite):
-    defective: type[IpamDriver] = _OfOneBackend
+    defective: type[MemoryIpam] = _OfOneBackend
 
     @pytest.fixture
     def account_driver(self, driver: IpamDriver, conf: ConfigOpts) -> IpamDriver:

@@ -6,7 +6,6 @@ from typing import Any, cast
 
 import sqlalchemy as sa
 from netaddr import IPAddress
-from sqlalchemy.dialects import mysql
 from sqlalchemy.engine import Dialect
 from sqlalchemy.sql import operators
 from sqlalchemy.types import TypeEngine
@@ -25,22 +24,41 @@ def name(length: int = 255) -> TypeEngine[str]:
 
     MariaDB else takes the projects ``dev`` and ``DEV`` for one.
     """
-    return _exact(length, charset="utf8mb4")
-
-
-def _exact(length: int, charset: str) -> TypeEngine[str]:
-    binary = mysql.VARCHAR(length, charset=charset, collation=f"{charset}_bin")
-    postgresql = sa.String(length, collation="C")
-    return (
-        sa.String(length)
-        .with_variant(postgresql, "postgresql")
-        .with_variant(binary, "mysql", "mariadb")
-    )
+    return _Name(length)
 
 
 def long_text() -> TypeEngine[str]:
     """Return a column type for text of up to 16 million characters."""
-    return sa.Text().with_variant(mysql.MEDIUMTEXT(), "mysql", "mariadb")
+    return _LongText()
+
+
+def _exact(dialect: Dialect, length: int, charset: str) -> TypeEngine[str]:
+    """Return the dialect's type for text that compares byte by byte."""
+    if dialect.name in ("mysql", "mariadb"):
+        from sqlalchemy.dialects import mysql  # late: commands on SQLite start without it
+
+        return mysql.VARCHAR(length, charset=charset, collation=f"{charset}_bin")
+    return sa.String(length, collation="C" if dialect.name == "postgresql" else None)
+
+
+class _Name(sa.types.TypeDecorator[str]):
+    impl = sa.String
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        return dialect.type_descriptor(_exact(dialect, _length(self), "utf8mb4"))
+
+
+class _LongText(sa.types.TypeDecorator[str]):
+    impl = sa.Text
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        if dialect.name in ("mysql", "mariadb"):
+            from sqlalchemy.dialects import mysql  # late, as above
+
+            return dialect.type_descriptor(mysql.MEDIUMTEXT())
+        return dialect.type_descriptor(sa.Text())
 
 
 class _IdComparator(sa.types.TypeDecorator.Comparator[str], sa.String.Comparator[str]):
@@ -60,7 +78,11 @@ class _Identifier(sa.types.TypeDecorator[str]):
     comparator_factory = _IdComparator
 
     def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
-        return dialect.type_descriptor(_exact(cast("sa.String", self.impl).length or 0, "ascii"))
+        return dialect.type_descriptor(_exact(dialect, _length(self), "ascii"))
+
+
+def _length(decorated: sa.types.TypeDecorator[str]) -> int:
+    return cast("sa.String", decorated.impl).length or 0
 
 
 def _may_be_id(text: str) -> bool:
@@ -78,7 +100,7 @@ class Address(sa.types.TypeDecorator[IPAddress]):
 
     def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
         """Compare byte by byte on every database."""
-        return dialect.type_descriptor(_exact(33, "ascii"))
+        return dialect.type_descriptor(_exact(dialect, 33, "ascii"))
 
     def process_bind_param(self, value: IPAddress | None, dialect: Dialect) -> str | None:
         """Write ``40a000005`` for 10.0.0.5."""

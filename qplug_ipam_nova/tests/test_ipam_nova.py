@@ -1,6 +1,8 @@
 """The contract's suite, the rows of parity, and what the driver nova does beyond both."""
 
 import logging
+from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from uuid import uuid4
@@ -40,6 +42,11 @@ class TestContract(IpamDriverSuite):
     @pytest.fixture
     def gone_driver(self, conf: ConfigOpts) -> NovaIpam:
         return nowhere(conf)
+
+    @pytest.fixture
+    def same_driver(self, driver: NovaIpam, conf: ConfigOpts) -> Iterator[NovaIpam]:
+        with closing(NovaIpam(conf)) as second:
+            yield second
 
     @pytest.fixture
     def account_driver(self, driver: NovaIpam, conf: ConfigOpts) -> NovaIpam:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from contextlib import nullcontext
-from threading import Event
+from threading import Event, RLock
 from typing import Any
 
 import pytest
@@ -15,7 +15,7 @@ from qplug.builtin.memory_ipam import MemoryIpam
 from qplug.builtin.memory_quantum import MemoryQuantum
 from qplug.contracts import IpamDriver
 from qplug.errors import NetworkBusy, NoMoreFixedIps
-from qplug.model import Allocation, Call, DhcpHost, Network, PortRequest, Subnet, Vif
+from qplug.model import Allocation, Call, Capability, DhcpHost, Network, PortRequest, Subnet, Vif
 from qplug.model.ipv6 import ACCOUNT_IDENTIFIER, RFC2462, to_global
 from qplug.testing.dhcp import DhcpDriverSuite
 from qplug.testing.ipam import IpamDriverSuite
@@ -189,6 +189,39 @@ class _OfTheVifsProject(MemoryIpam):
 
 class OfTheVifsProject(OfOneBackend):
     defective = _OfTheVifsProject
+
+
+class _NotShared(MemoryIpam):
+    capabilities = MemoryIpam.capabilities | {Capability.SHARED}
+
+
+class NotShared(_IpamSuite):
+    defective = _NotShared
+
+    @pytest.fixture
+    def same_driver(self, driver: IpamDriver, conf: ConfigOpts) -> IpamDriver:
+        return _NotShared(conf)
+
+
+class LocksOnlyItself(_IpamSuite):
+    """Both drivers know the same, and each locks only itself."""
+
+    class _Shared(_WithoutLock):
+        capabilities = _NotShared.capabilities
+
+    defective = _Shared
+
+    @pytest.fixture
+    def same_driver(self, driver: MemoryIpam, conf: ConfigOpts) -> IpamDriver:
+        second = self._Shared(conf)
+        second._pools, second._held = driver._pools, driver._held
+        for one in (driver, second):
+            one._lock = RLock()
+        return second
+
+
+class WithoutSameDriver(_IpamSuite):
+    defective = _NotShared
 
 
 class _Untyped(MemoryIpam):

@@ -57,6 +57,10 @@ def found(tmp_path_factory: pytest.TempPathFactory) -> Set[str]:
         "InOrderOfGiving::test_the_listing_goes_by_address_whatever_was_given_first",
         "OfOneBackend::test_a_derived_address_is_of_the_backend_that_is_configured",
         "OfTheVifsProject::test_a_derived_address_is_of_the_backend_that_is_configured",
+        "NotShared::test_each_of_two_drivers_sees_what_the_other_gave_and_took_back",
+        "NotShared::test_each_of_two_drivers_sees_the_subnets_of_the_other",
+        "LocksOnlyItself::test_the_last_addresses_go_to_different_vifs_who_race_through_two_drivers",
+        "NotShared::test_a_vif_asked_for_through_two_drivers_at_once_gets_one_answer",
         "Untyped::test_a_network_that_is_not_kept_is_not_found",
         "FullAtEverything::test_all_usable_addresses_are_given_and_no_other",
         "Multicast::test_an_address_is_unicast_of_48_bits_and_not_zero",
@@ -82,6 +86,10 @@ def test_a_defect_does_not_fail_what_it_does_not_touch(found: Set[str]) -> None:
         (
             "WithoutGoneDriver::test_a_gone_backend_is_unavailable_within_the_deadline[allocate]",
             "lacks a fixture 'gone_driver'",
+        ),
+        (
+            "WithoutSameDriver::test_each_of_two_drivers_sees_the_subnets_of_the_other",
+            "lacks a fixture 'same_driver'",
         ),
         ("WithoutGoneDriver::test_a_driver_with_nothing_left_says_so", "'exhausted_driver'"),
         ("SeenByAll::test_an_attachment_on_several_ports_is_a_conflict", "'attach_again'"),

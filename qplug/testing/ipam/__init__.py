@@ -9,6 +9,7 @@ from qplug.model import Capability
 from qplug.testing.ipam.allocating import AllocatingTests
 from qplug.testing.ipam.listing import ListingTests
 from qplug.testing.ipam.resting import RestingTests
+from qplug.testing.ipam.sharing import SharingTests
 from qplug.testing.ipam.subnets import SubnetTests
 from qplug.testing.ipam.wanting import WantingTests
 from qplug.testing.suite import Calls, DriverSuite, needs
@@ -20,12 +21,20 @@ _ADDRESS = IPAddress("10.0.0.2")
 
 
 class IpamDriverSuite(
-    SubnetTests, AllocatingTests, WantingTests, RestingTests, ListingTests, DriverSuite, base=True
+    SubnetTests,
+    AllocatingTests,
+    WantingTests,
+    RestingTests,
+    ListingTests,
+    SharingTests,
+    DriverSuite,
+    base=True,
 ):
     """Inherit it and supply ``driver``, a fixture that keeps no subnet yet.
 
     What a driver may leave out is asked of it only if it declares it: ``CHOSEN_ADDRESS``,
-    ``POOLS``, ``REUSE_DELAY``, the policy ``sequential``, AddressUsage and FloatingIps.
+    ``POOLS``, ``REUSE_DELAY``, the policy ``sequential``, AddressUsage and FloatingIps. One that
+    declares ``SHARED`` is asked for a fixture ``same_driver``.
     """
 
     contract = IpamDriver

@@ -56,7 +56,8 @@ def ratio(limit: float, *command: str) -> float:
     """Return how much processor time a command takes, in imports of cliff."""
     run(command)  # makes the database, and everything is compiled
     run(BASE)
-    costs, found = [], float("inf")
+    costs: list[tuple[float, float]] = []
+    found = float("inf")
     while len(costs) < RUNS or (found > limit and len(costs) < PATIENCE):
         costs.append((cost(command), cost(BASE)))
         found = min(c for c, _ in costs) / min(b for _, b in costs)

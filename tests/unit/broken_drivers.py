@@ -1,7 +1,8 @@
 """Drivers with one defect each, for the suites to find; run by test_conformance_suites.py."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
+from socket import create_connection
 from threading import Event, RLock
 from typing import Any
 
@@ -17,6 +18,7 @@ from qplug.contracts import IpamDriver
 from qplug.errors import NetworkBusy, NoMoreFixedIps
 from qplug.model import Allocation, Call, Capability, DhcpHost, Network, PortRequest, Subnet, Vif
 from qplug.model.ipv6 import ACCOUNT_IDENTIFIER, RFC2462, to_global
+from qplug.testing.deaf import deaf_port
 from qplug.testing.dhcp import DhcpDriverSuite
 from qplug.testing.ipam import IpamDriverSuite
 from qplug.testing.l3 import L3DriverSuite
@@ -246,6 +248,31 @@ class WithoutGoneDriver(MacDriverSuite):
     @pytest.fixture
     def driver(self, conf: ConfigOpts) -> MemoryMac:
         return MemoryMac(conf)
+
+
+class _Waiting(MemoryMac):
+    """Asks a server, and waits for its answer as long as it takes."""
+
+    port: int
+
+    def check(self, call: Call) -> str:
+        with create_connection(("127.0.0.1", self.port)) as server:
+            return str(server.recv(1))
+
+
+class Waiting(MacDriverSuite):
+    patience = 0.1
+    can_run_out = False
+
+    @pytest.fixture
+    def driver(self, conf: ConfigOpts) -> MemoryMac:
+        return MemoryMac(conf)
+
+    @pytest.fixture
+    def gone_driver(self, conf: ConfigOpts) -> Iterator[MemoryMac]:
+        driver = _Waiting(conf)
+        with deaf_port() as driver.port:
+            yield driver
 
 
 class _Multicast(MemoryMac):

@@ -29,6 +29,7 @@ def give(
     outlooks = look(connection, network.id, vif.id, wishes)
     _refuse_forgotten(network, wishes, outlooks)
     choices = _choices(outlooks, network, vif, now)
+    _count_early(connection, choices)
     new = [_row(choice, network, vif) for choice in choices if choice.never_given]
     if new:
         connection.execute(addresses.insert(), new)
@@ -67,6 +68,17 @@ def _choices(
         return [choose_one(outlooks, network, vif, now)]
     held = [outlook for outlook in outlooks if outlook.held]
     return [choose(outlook, network, vif, now) for outlook in held or outlooks]
+
+
+def _count_early(connection: Connection, choices: Sequence[Choice]) -> None:
+    """Count the rests that are cut short, before any address is locked.
+
+    Who stands in line has locked the subnets first and the addresses next: the other way round
+    two would wait for each other, on PostgreSQL for a second before it ends that.
+    """
+    for subnet_id in sorted(choice.subnet.id for choice in choices if choice.early):
+        counted = subnets.update().where(subnets.c.id == subnet_id)
+        connection.execute(counted.values(early=subnets.c.early + 1))
 
 
 def _take(connection: Connection, choice: Choice) -> None:
@@ -109,9 +121,6 @@ def _take_again(connection: Connection, choice: Choice, vif: Vif) -> None:
     owner = {"vif_id": vif.id, "slot": choice.slot, "instance_id": vif.instance_id}
     taken = addresses.update().where(unchanged).values(rest_end=None, **owner)
     _expect_one(connection.execute(taken))
-    if choice.early:
-        of_subnet = subnets.c.id == choice.subnet.id
-        connection.execute(subnets.update().where(of_subnet).values(early=subnets.c.early + 1))
 
 
 def _expect_one(result: sa.CursorResult[Any]) -> None:

@@ -2,14 +2,14 @@
 
 from bisect import bisect_right
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
-from heapq import heappop, heappush
+from heapq import heapify, heappop, heappush
 from types import MappingProxyType
 
-from netaddr import IPAddress, IPNetwork
+from netaddr import EUI, IPAddress, IPNetwork
 
-from qplug.model import Subnet, SubnetUsage, Vif, assignable
+from qplug.model import Subnet, SubnetUsage, Vif, assignable, bounds, holds, merge, subtract
 
 
 @dataclass(frozen=True, order=True)
@@ -19,6 +19,7 @@ class Rest:
     until: datetime
     address: int
     instance_id: str
+    mac: EUI
 
 
 class AddressPool:
@@ -27,7 +28,7 @@ class AddressPool:
     def __init__(self, subnet: Subnet) -> None:
         self.subnet = subnet
         self.assignable = assignable(subnet)
-        self._fresh: list[tuple[int, int]] = [(run.first, run.last) for run in self.assignable]
+        self._fresh = bounds(self.assignable)
         self._used: dict[int, Vif] = {}
         self._resting: dict[int, Rest] = {}
         self._queue: list[Rest] = []  # a heap; what is no longer in _resting is skipped
@@ -49,21 +50,32 @@ class AddressPool:
     def usage(self, now: datetime) -> SubnetUsage:
         """Count the addresses; a rest that has ended is free."""
         size = sum(run.size for run in self.assignable)
-        used, resting = len(self._used), sum(r.until > now for r in self._resting.values())
+        inside = sum(map(self._may_give, self._used))
+        resting = sum(r.until > now and self._may_give(r.address) for r in self._resting.values())
         return SubnetUsage(
             subnet_id=self.subnet.id,
             cidr=self.subnet.cidr,
-            used=used,
+            used=len(self._used),
             resting=resting,
             held=0,
-            reserved=self.subnet.cidr.size - size,
-            free=size - used - resting,
+            reserved=self.subnet.cidr.size - size - (len(self._used) - inside),
+            free=size - inside - resting,
         )
 
     def rest_of(self, value: int, now: datetime) -> Rest | None:
         """Return the unfinished rest of an address."""
         rest = self._resting.get(value)
         return rest if rest and rest.until > now else None
+
+    def reshape(self, subnet: Subnet) -> None:
+        """Keep to the pools and reservations that the subnet has now."""
+        before, now = bounds(self.assignable), bounds(assignable(subnet))
+        known = [(value, value) for value in (*self._used, *self._resting)]
+        opened = subtract(subtract(now, before), known)
+        self._fresh = list(merge([*subtract(self._fresh, subtract(before, now)), *opened]))
+        self.subnet, self.assignable = subnet, assignable(subnet)
+        self._queue = [rest for rest in self._resting.values() if self._may_give(rest.address)]
+        heapify(self._queue)
 
     def next(self) -> int | None:
         """Return the lowest never used, else the one whose rest ended or ends first."""
@@ -81,12 +93,14 @@ class AddressPool:
 
     def give_back(self, value: int, until: datetime) -> None:
         """Let an address in use rest."""
-        self._rest(Rest(until, value, self._used.pop(value).instance_id))
+        vif = self._used.pop(value)
+        self._rest(Rest(until, value, vif.instance_id, vif.mac))
 
-    def end_rest(self, value: int, now: datetime) -> None:
-        """Let an unfinished rest end now."""
-        if rest := self.rest_of(value, now):
-            self._rest(Rest(now, value, rest.instance_id))
+    def end_rest(self, value: int, mac: EUI, now: datetime) -> None:
+        """Let an unfinished rest end now, if that MAC address had it last."""
+        rest = self.rest_of(value, now)
+        if rest and rest.mac == mac:
+            self._rest(replace(rest, until=now))
 
     def address(self, value: int) -> IPAddress:
         """Return the number as an address of the subnet's version."""
@@ -94,7 +108,11 @@ class AddressPool:
 
     def _rest(self, rest: Rest) -> None:
         self._resting[rest.address] = rest
-        heappush(self._queue, rest)
+        if self._may_give(rest.address):
+            heappush(self._queue, rest)
+
+    def _may_give(self, value: int) -> bool:
+        return holds(self.assignable, self.address(value))
 
     def _split(self, value: int) -> None:
         """Take a number out of the run of never used ones that has it."""

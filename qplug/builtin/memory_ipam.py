@@ -9,7 +9,7 @@ from netaddr import IPAddress, IPNetwork
 from oslo_config.cfg import ConfigOpts
 
 from qplug.builtin.address_pool import AddressPool
-from qplug.contracts import AddressUsage, ApiRange, FloatingIps, IpamDriver
+from qplug.contracts import AddressUsage, ApiRange, FloatingIps, IpamDriver, SubnetUpdates
 from qplug.errors import (
     AddressRequired,
     CidrConflict,
@@ -23,6 +23,7 @@ from qplug.model import (
     Allocation,
     Call,
     Capability,
+    Lease,
     Network,
     Subnet,
     SubnetUsage,
@@ -35,7 +36,7 @@ from qplug.model.ipv6 import to_global
 LOG = logging.getLogger(__name__)
 
 
-class MemoryIpam(IpamDriver, AddressUsage, FloatingIps):
+class MemoryIpam(IpamDriver, SubnetUpdates, AddressUsage, FloatingIps):
     """Forgets everything with its process; reads ``[ipam] ipv6_backend`` and nothing else."""
 
     api = ApiRange((1, 0), (2, 0))
@@ -58,11 +59,26 @@ class MemoryIpam(IpamDriver, AddressUsage, FloatingIps):
     def create_subnets(self, call: Call, network: Network) -> None:
         """Start to keep them; overlapping ones on one network are a Conflict."""
         with self._lock:
-            pools = list(self._pools.get(network.id, []))
-            for subnet in network.subnets:
-                if not _is_kept(subnet, pools, network.label):
-                    pools.append(AddressPool(subnet))
-            self._pools[network.id] = sorted(pools, key=lambda pool: pool.order)
+            self._keep(network, self._pools.get(network.id, []))
+
+    def update_subnets(self, call: Call, network: Network) -> None:
+        """Keep exactly these; addresses in use stay, in or out of the pools."""
+        with self._lock:
+            wanted = {subnet.id: subnet for subnet in network.subnets}
+            kept = self._pools.get(network.id, [])
+            if used := sum(len(pool.used) for pool in kept if pool.subnet.id not in wanted):
+                raise NetworkInUse(network.id, used)
+            staying = [pool for pool in kept if pool.subnet.id in wanted]
+            self._keep(network, staying)
+            for pool in staying:
+                pool.reshape(wanted[pool.subnet.id])
+
+    def _keep(self, network: Network, pools: Sequence[AddressPool]) -> None:
+        pools = list(pools)
+        for subnet in network.subnets:
+            if not _is_kept(subnet, pools, network.label):
+                pools.append(AddressPool(subnet))
+        self._pools[network.id] = sorted(pools, key=lambda pool: pool.order)
 
     def delete_subnets(self, call: Call, network: Network) -> None:
         """Forget them and whatever rests on them."""
@@ -136,12 +152,12 @@ class MemoryIpam(IpamDriver, AddressUsage, FloatingIps):
                 mine = [each for each in held if each.subnet_id == pool.subnet.id]
                 yield from sorted(mine, key=lambda each: each.address)
 
-    def lease_ended(self, call: Call, network_id: str, address: IPAddress) -> None:
-        """End the rest of the address, if it rests."""
+    def lease_ended(self, call: Call, lease: Lease) -> None:
+        """End the rest of the address, if it rests since that MAC address had it."""
         with self._lock:
-            for pool in self._pools.get(network_id, []):
-                if address in pool.subnet.cidr:
-                    pool.end_rest(address.value, call.now)
+            for pool in self._pools.get(lease.network_id, []):
+                if lease.address in pool.subnet.cidr:
+                    pool.end_rest(lease.address.value, lease.mac, call.now)
 
     # --- what only some drivers know ------------------------------------------------------------
 

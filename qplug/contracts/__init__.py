@@ -7,7 +7,7 @@ behind when it raises. Any may raise :class:`~qplug.errors.Unavailable`, at the 
 
 from qplug.contracts.base import ApiRange, Driver
 from qplug.contracts.dhcp import DhcpDriver, LeaseEvents
-from qplug.contracts.ipam import AddressUsage, FloatingIps, IpamDriver
+from qplug.contracts.ipam import AddressUsage, FloatingIps, IpamDriver, SubnetUpdates
 from qplug.contracts.l3 import L3Driver
 from qplug.contracts.mac import MacDriver
 from qplug.contracts.quantum import AddressPairs, QuantumDriver
@@ -28,4 +28,5 @@ __all__ = [
     "LeaseEvents",
     "MacDriver",
     "QuantumDriver",
+    "SubnetUpdates",
 ]

@@ -7,7 +7,7 @@ from typing import ClassVar
 from netaddr import IPAddress
 
 from qplug.contracts.base import Driver
-from qplug.model import Allocation, Call, Network, SubnetUsage, Vif
+from qplug.model import Allocation, Call, Lease, Network, SubnetUsage, Vif
 
 
 class IpamDriver(Driver):
@@ -118,11 +118,31 @@ class IpamDriver(Driver):
         """
 
     @abstractmethod
-    def lease_ended(self, call: Call, network_id: str, address: IPAddress) -> None:
-        """Note that no client holds the address any more, so that its rest is over.
+    def lease_ended(self, call: Call, lease: Lease) -> None:
+        """Note that the client holds the address no more, so that its rest is over.
 
-        An address in use, unknown, or resting no longer is left as it is. A driver without
-        ``Capability.REUSE_DELAY`` need not do anything.
+        An address in use, unknown, or resting no longer is left as it is; so is one that rests
+        since a vif with another MAC address had it. A driver without ``Capability.REUSE_DELAY``
+        need not do anything.
+        """
+
+
+class SubnetUpdates(ABC):
+    """An IPAM driver that can change the subnets of a network whose addresses are in use."""
+
+    @abstractmethod
+    def update_subnets(self, call: Call, network: Network) -> None:
+        """Keep exactly the subnets that the network has now, with its pools and reservations.
+
+        New ones are added, those it has no longer are forgotten, and of the others what vifs may
+        get is changed; all of it or nothing, and twice is as once. The id, the cidr and whether
+        addresses are derived stay as they were.
+
+        An address in use stays with its vif whatever the pools are now; outside of them it is
+        given to nobody once it is released. One that rests goes on resting, in or out of them.
+
+        :raises Conflict: as for :meth:`IpamDriver.create_subnets`
+        :raises NetworkInUse: a vif holds an address of a subnet that is to be forgotten
         """
 
 

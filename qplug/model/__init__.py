@@ -2,11 +2,13 @@
 
 from qplug.model.addressing import (
     assignable,
+    bounds,
     default_dhcp_server,
     default_gateway,
     first_usable,
     holds,
     last_usable,
+    merge,
     overlap,
     subtract,
 )
@@ -50,12 +52,14 @@ __all__ = [
     "SubnetUsage",
     "Vif",
     "assignable",
+    "bounds",
     "default_dhcp_server",
     "default_gateway",
     "first_usable",
     "holds",
     "last_usable",
     "mac_address",
+    "merge",
     "overlap",
     "subtract",
 ]

@@ -38,15 +38,20 @@ def default_dhcp_server(cidr: IPNetwork, gateway: IPAddress | None) -> IPAddress
 def assignable(subnet: Subnet) -> tuple[IPRange, ...]:
     """Return what vifs may get, as disjoint ranges, lowest first; empty when nothing is left."""
     first, last = first_usable(subnet.cidr).value, last_usable(subnet.cidr).value
-    pools = [(pool.first, pool.last) for pool in subnet.pools] or [(first, last)]
+    pools = bounds(subnet.pools) or [(first, last)]
     inside = [(max(low, first), min(high, last)) for low, high in pools]
-    kept_back = [(taken.first, taken.last) for taken in subnet.reserved]
+    kept_back = bounds(subnet.reserved)
     own = (subnet.gateway, subnet.dhcp_server)
     kept_back += [(ip.value, ip.value) for ip in own if ip is not None]  # 0.0.0.0 is false
     return tuple(
         IPRange(IPAddress(low, subnet.version), IPAddress(high, subnet.version))
         for low, high in subtract(inside, kept_back)
     )
+
+
+def bounds(ranges: Iterable[IPRange]) -> list[tuple[int, int]]:
+    """Return the first and last number of each range, for :func:`subtract` and :func:`merge`."""
+    return [(int(r.first), int(r.last)) for r in ranges]
 
 
 def holds(ranges: Iterable[IPRange], address: IPAddress) -> bool:
@@ -65,15 +70,17 @@ def subtract(
     ranges: Iterable[tuple[int, int]], taken: Iterable[tuple[int, int]]
 ) -> Sequence[tuple[int, int]]:
     """Return what of the ranges (first, last) is not taken: sorted, disjoint, merged."""
-    holes = merge(taken)
+    holes, at = merge(taken), 0
     kept: list[tuple[int, int]] = []
     for low, high in merge(ranges):
-        for first, last in holes:
-            if last < low or first > high:
-                continue
-            if first > low:
+        while at < len(holes) and holes[at][0] <= high:
+            first, last = holes[at]
+            if low < first:
                 kept.append((low, first - 1))
-            low = last + 1
+            low = max(low, last + 1)
+            if last > high:
+                break  # it may reach into the next one
+            at += 1
         if low <= high:
             kept.append((low, high))
     return kept

@@ -196,6 +196,7 @@ class SubnetUsage:
     subnet_id: str
     cidr: IPNetwork
     used: int
+    """By vifs, be it outside the pools of today; the five numbers add up to the cidr's size."""
     resting: int
     """Released, and not given to another vif before their rest ends."""
     held: int
@@ -203,6 +204,13 @@ class SubnetUsage:
     reserved: int
     """Never given: network, broadcast, gateway, DHCP server, reservations, outside the pools."""
     free: int
+
+    @property
+    def percent(self) -> int:
+        """How much of what vifs may get is used or held, rounded down; 100 if that is nothing."""
+        taken = self.used + self.held
+        all_of_it = taken + self.resting + self.free
+        return 100 * taken // all_of_it if all_of_it else 100
 
 
 @dataclass(frozen=True, kw_only=True)

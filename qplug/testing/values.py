@@ -14,6 +14,7 @@ from qplug.model import (
     Call,
     DhcpHost,
     DriverNames,
+    Lease,
     Network,
     Route,
     Subnet,
@@ -139,6 +140,11 @@ def dhcp_host(vif: Vif, *addresses: str, hostname: str | None = None) -> DhcpHos
     """Return what DHCP is told of a vif."""
     found = tuple(map(IPAddress, addresses))
     return DhcpHost(vif_id=vif.id, mac=vif.mac, addresses=found, hostname=hostname)
+
+
+def lease(network: Network, vif: Vif, address: str) -> Lease:
+    """Return the lease that a vif had."""
+    return Lease(network_id=network.id, address=IPAddress(address), mac=vif.mac)
 
 
 def _address(text: str | None) -> IPAddress | None:

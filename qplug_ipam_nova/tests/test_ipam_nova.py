@@ -22,9 +22,10 @@ from qplug.errors import (
 )
 from qplug.model import Capability, Route
 from qplug.model.ipv6 import to_global
+from qplug.testing.databases import every_database
 from qplug.testing.ipam import IpamDriverSuite
 from qplug.testing.ipam.asking import fill, give, held, kept
-from qplug.testing.values import after, call, network, subnet, vif
+from qplug.testing.values import after, call, lease, network, subnet, vif
 from qplug_ipam_nova.driver import NovaIpam
 from qplug_ipam_nova.options import list_opts
 
@@ -36,6 +37,7 @@ def nowhere(conf: ConfigOpts) -> NovaIpam:
     return NovaIpam(conf)
 
 
+@every_database
 class TestContract(IpamDriverSuite):
     """What every IPAM driver is asked."""
 
@@ -54,6 +56,7 @@ class TestContract(IpamDriverSuite):
         return driver
 
 
+@every_database
 class TestPolicy:
     """Which address is given."""
 
@@ -102,7 +105,7 @@ class TestPolicy:
         vifs = fill(driver, net, 5)
         for each in vifs[:3]:
             driver.deallocate(call(), net, each, reuse_delay=600)
-        driver.lease_ended(call(now=after(10)), net.id, IPAddress("10.0.0.3"))
+        driver.lease_ended(call(now=after(10)), lease(net, vifs[1], "10.0.0.3"))
         [usage] = driver.usage(call(now=after(10)), [net.id])
         assert (usage.used, usage.resting, usage.free) == (2, 2, 1)
         assert give(driver, net, now=after(10)) == ["10.0.0.3"]
@@ -136,6 +139,7 @@ class TestPolicy:
             give(driver, net, vif(net), "10.0.0.5", "10.0.0.6")
 
 
+@every_database
 class TestDerived:
     """IPv6 /64 without pools."""
 
@@ -178,6 +182,7 @@ class TestDerived:
         assert give(driver, net) == [lowest]
 
 
+@every_database
 class TestSubnets:
     """What is kept decides, not what the manager believes."""
 

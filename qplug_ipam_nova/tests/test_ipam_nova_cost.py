@@ -1,6 +1,5 @@
 """What the driver nova costs: statements, and the steps SQLite takes for them."""
 
-import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
@@ -14,15 +13,16 @@ from sqlalchemy.engine import Engine
 
 from qplug.model import Network, Subnet
 from qplug.testing.clock import counted_statements
-from qplug.testing.databases import VARIABLE
+from qplug.testing.databases import every_database
 from qplug.testing.ipam.asking import fill, give, held, kept
-from qplug.testing.values import NOW, call, network, subnet, vif
+from qplug.testing.values import NOW, call, lease, network, subnet, vif
 from qplug_ipam_nova.driver import NovaIpam
 from qplug_ipam_nova.tables import addresses, free
 
-only_sqlite = pytest.mark.skipif(VARIABLE in os.environ, reason="SQLite alone tells its steps")
+only_sqlite = pytest.mark.parametrize("database_kind", ["sqlite"])  # it alone tells its steps
 
 
+@every_database
 class TestStatements:
     """How many an operation sends depends on nothing but the operation."""
 
@@ -83,6 +83,7 @@ class TestStatements:
         assert sent(lambda: driver.usage(call(), ids + strangers)) == 1
 
 
+@every_database
 class TestListing:
     """Allocations are read by pages of 1000."""
 
@@ -171,7 +172,7 @@ def use_every_way(driver: NovaIpam, net: Network) -> None:
     driver.remove_address(call(), net, owner, added.address, reuse_delay=60)
     assert len(held(driver, by=owner)) == len(held(driver, network=net, by=owner)) == 2
     driver.deallocate(call(), net, owner, reuse_delay=60)
-    driver.lease_ended(call(), net.id, IPAddress(four))
+    driver.lease_ended(call(), lease(net, owner, four))
     assert len(driver.subnet_ids(call(), net.id)) == 2
 
 

@@ -9,10 +9,13 @@ from netaddr import IPAddress
 
 from qplug.errors import NetworkInUse, NetworkNotFound, NoMoreFixedIps, QplugError
 from qplug.model import Network
+from qplug.testing.databases import every_database
 from qplug.testing.ipam.asking import give, held, kept
 from qplug.testing.suite import race
 from qplug.testing.values import call, subnet, vif
 from qplug_ipam_nova.driver import NovaIpam
+
+pytestmark = every_database
 
 
 def test_8_threads_fill_a_27_giving_no_address_twice_and_missing_none(driver: NovaIpam) -> None:

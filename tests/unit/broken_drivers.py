@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
+from dataclasses import replace
 from socket import create_connection
 from threading import Event, RLock
 from typing import Any
@@ -16,7 +17,18 @@ from qplug.builtin.memory_ipam import MemoryIpam
 from qplug.builtin.memory_quantum import MemoryQuantum
 from qplug.contracts import IpamDriver
 from qplug.errors import NetworkBusy, NoMoreFixedIps
-from qplug.model import Allocation, Call, Capability, DhcpHost, Network, PortRequest, Subnet, Vif
+from qplug.model import (
+    Allocation,
+    Call,
+    Capability,
+    DhcpHost,
+    Lease,
+    Network,
+    PortRequest,
+    Subnet,
+    Vif,
+    bounds,
+)
 from qplug.model.ipv6 import ACCOUNT_IDENTIFIER, RFC2462, to_global
 from qplug.testing.deaf import deaf_port
 from qplug.testing.dhcp import DhcpDriverSuite
@@ -151,13 +163,66 @@ class WithoutRest(_IpamSuite):
 
 
 class _LeaseOfAnyNetwork(MemoryIpam):
-    def lease_ended(self, call: Call, network_id: str, address: IPAddress) -> None:
+    def lease_ended(self, call: Call, lease: Lease) -> None:
         for each in self._pools:
-            super().lease_ended(call, each, address)
+            super().lease_ended(call, replace(lease, network_id=each))
 
 
 class LeaseOfAnyNetwork(_IpamSuite):
     defective = _LeaseOfAnyNetwork
+
+
+class _LeaseOfAnybody(MemoryIpam):
+    def lease_ended(self, call: Call, lease: Lease) -> None:
+        for pool in self._pools.get(lease.network_id, []):
+            if rest := pool.rest_of(lease.address.value, call.now):
+                super().lease_ended(call, replace(lease, mac=rest.mac))
+
+
+class LeaseOfAnybody(_IpamSuite):
+    defective = _LeaseOfAnybody
+
+
+class _PoolsForgetWhatRests(MemoryIpam):
+    def update_subnets(self, call: Call, network: Network) -> None:
+        super().update_subnets(call, network)
+        for pool in self._pools[network.id]:
+            pool._resting.clear()
+
+
+class PoolsForgetWhatRests(_IpamSuite):
+    defective = _PoolsForgetWhatRests
+
+
+class _PoolsAsTheyWere(MemoryIpam):
+    def update_subnets(self, call: Call, network: Network) -> None:
+        self.create_subnets(call, network)
+
+
+class PoolsAsTheyWere(_IpamSuite):
+    defective = _PoolsAsTheyWere
+
+
+class _GivesAgainWhatIsUsed(MemoryIpam):
+    def update_subnets(self, call: Call, network: Network) -> None:
+        super().update_subnets(call, network)
+        for pool in self._pools[network.id]:
+            pool._fresh = bounds(pool.assignable)
+
+
+class GivesAgainWhatIsUsed(_IpamSuite):
+    defective = _GivesAgainWhatIsUsed
+
+
+class _SubnetsOneByOne(MemoryIpam):
+    def update_subnets(self, call: Call, network: Network) -> None:
+        for part in network.subnets:
+            self.create_subnets(call, replace(network, subnets=(part,)))
+        super().update_subnets(call, network)
+
+
+class SubnetsOneByOne(_IpamSuite):
+    defective = _SubnetsOneByOne
 
 
 class _InOrderOfGiving(MemoryIpam):

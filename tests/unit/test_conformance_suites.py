@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 import qplug
-from qplug.contracts import AddressPairs, AddressUsage, FloatingIps, LeaseEvents
+from qplug.contracts import AddressPairs, AddressUsage, FloatingIps, LeaseEvents, SubnetUpdates
 from qplug.testing.deaf import deaf_port
 from qplug.testing.dhcp import DhcpDriverSuite
 from qplug.testing.ipam import IpamDriverSuite
@@ -64,6 +64,12 @@ def found(tmp_path_factory: pytest.TempPathFactory) -> Set[str]:
         "LocksOnlyItself::test_the_last_addresses_go_to_different_vifs_who_race_through_two_drivers",
         "NotShared::test_a_vif_asked_for_through_two_drivers_at_once_gets_one_answer",
         "Untyped::test_a_network_that_is_not_kept_is_not_found",
+        "LeaseOfAnybody::test_a_lease_of_whoever_had_the_address_before_changes_nothing",
+        "PoolsForgetWhatRests::test_an_address_that_left_the_pools_and_came_back_still_rests",
+        "PoolsAsTheyWere::test_a_pool_that_grows_gives_more_and_none_twice",
+        "PoolsAsTheyWere::test_a_subnet_is_forgotten_unless_it_is_in_use",
+        "GivesAgainWhatIsUsed::test_changing_to_what_is_there_changes_nothing",
+        "SubnetsOneByOne::test_a_subnet_that_overlaps_is_refused_and_nothing_is_changed",
         "FullAtEverything::test_all_usable_addresses_are_given_and_no_other",
         "Multicast::test_an_address_is_unicast_of_48_bits_and_not_zero",
         "SeenByAll::test_another_project_sees_nothing_of_a_network",
@@ -151,7 +157,7 @@ def test_a_suite_that_pytest_could_not_collect_is_refused_where_it_is_written() 
 @pytest.mark.parametrize(
     ("suite", "optional"),
     [
-        (IpamDriverSuite, (AddressUsage, FloatingIps)),
+        (IpamDriverSuite, (SubnetUpdates, AddressUsage, FloatingIps)),
         (QuantumDriverSuite, (AddressPairs,)),
         (MacDriverSuite, ()),
         (L3DriverSuite, ()),

@@ -7,13 +7,14 @@ from netaddr import IPAddress
 from qplug.contracts import Driver, IpamDriver
 from qplug.model import Capability
 from qplug.testing.ipam.allocating import AllocatingTests
+from qplug.testing.ipam.changing import ChangingTests
 from qplug.testing.ipam.listing import ListingTests
 from qplug.testing.ipam.resting import RestingTests
 from qplug.testing.ipam.sharing import SharingTests
 from qplug.testing.ipam.subnets import SubnetTests
 from qplug.testing.ipam.wanting import WantingTests
 from qplug.testing.suite import Calls, DriverSuite, needs
-from qplug.testing.values import network, vif
+from qplug.testing.values import lease, network, vif
 
 _NETWORK = network("10.0.0.0/29")
 _VIF = vif(_NETWORK)
@@ -25,6 +26,7 @@ class IpamDriverSuite(
     AllocatingTests,
     WantingTests,
     RestingTests,
+    ChangingTests,
     ListingTests,
     SharingTests,
     DriverSuite,
@@ -33,8 +35,8 @@ class IpamDriverSuite(
     """Inherit it and supply ``driver``, a fixture that keeps no subnet yet.
 
     What a driver may leave out is asked of it only if it declares it: ``CHOSEN_ADDRESS``,
-    ``POOLS``, ``REUSE_DELAY``, the policy ``sequential``, AddressUsage and FloatingIps. One that
-    declares ``SHARED`` is asked for a fixture ``same_driver``.
+    ``POOLS``, ``REUSE_DELAY``, the policy ``sequential``, SubnetUpdates, AddressUsage and
+    FloatingIps. One that declares ``SHARED`` is asked for a fixture ``same_driver``.
     """
 
     contract = IpamDriver
@@ -50,7 +52,10 @@ class IpamDriverSuite(
             call, _NETWORK, _VIF, _ADDRESS
         ),
         "allocations": lambda driver, call: list(driver.allocations(call)),
-        "lease_ended": lambda driver, call: driver.lease_ended(call, _NETWORK.id, _ADDRESS),
+        "lease_ended": lambda driver, call: driver.lease_ended(
+            call, lease(_NETWORK, _VIF, str(_ADDRESS))
+        ),
+        "update_subnets": lambda driver, call: driver.update_subnets(call, _NETWORK),
         "usage": lambda driver, call: driver.usage(call, [_NETWORK.id]),
         "floating_ips": lambda driver, call: driver.floating_ips(call, _NETWORK.id, [_ADDRESS]),
     }

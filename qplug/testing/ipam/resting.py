@@ -8,7 +8,7 @@ from qplug.errors import FixedIpAlreadyInUse
 from qplug.model import Capability
 from qplug.testing.ipam.asking import fill, give, held, kept
 from qplug.testing.suite import needs
-from qplug.testing.values import OTHER_PROJECT, after, call, vif
+from qplug.testing.values import OTHER_PROJECT, after, call, lease, network, vif
 
 DELAY = 600.0
 
@@ -130,26 +130,42 @@ class RestingTests:
         net = kept(driver, "10.0.0.0/24")
         give(driver, net, gone := vif(net), "10.0.0.77")
         driver.deallocate(call(), net, gone, reuse_delay=DELAY)
-        driver.lease_ended(call(), net.id, IPAddress("10.0.0.77"))
+        driver.lease_ended(call(), lease(net, gone, "10.0.0.77"))
         assert give(driver, net, vif(net), "10.0.0.77") == ["10.0.0.77"]
 
     def test_a_lease_that_ended_is_of_its_network_alone(self, driver: IpamDriver) -> None:
         self._by_name(driver)
         ours = kept(driver, "10.0.0.0/24")
         theirs = kept(driver, "10.0.0.0/24", project_id=OTHER_PROJECT)
+        mac = vif(ours).mac
         for net in (ours, theirs):
-            give(driver, net, gone := vif(net), "10.0.0.77")
+            give(driver, net, gone := vif(net, mac=mac), "10.0.0.77")
             driver.deallocate(call(), net, gone, reuse_delay=DELAY)
-        driver.lease_ended(call(), theirs.id, IPAddress("10.0.0.77"))
+        driver.lease_ended(call(), lease(theirs, gone, "10.0.0.77"))
         with pytest.raises(FixedIpAlreadyInUse):
             give(driver, ours, vif(ours), "10.0.0.77")
         assert give(driver, theirs, vif(theirs), "10.0.0.77") == ["10.0.0.77"]
+
+    def test_a_lease_of_whoever_had_the_address_before_changes_nothing(
+        self, driver: IpamDriver
+    ) -> None:
+        self._by_name(driver)
+        net = kept(driver, "10.0.0.0/24")
+        first, second = vif(net), vif(net)
+        for each in (first, second):
+            give(driver, net, each, "10.0.0.77", now=after(DELAY))
+            driver.deallocate(call(), net, each, reuse_delay=DELAY)
+        driver.lease_ended(call(), lease(net, first, "10.0.0.77"))
+        with pytest.raises(FixedIpAlreadyInUse):
+            give(driver, net, vif(net), "10.0.0.77")
+        driver.lease_ended(call(), lease(net, second, "10.0.0.77"))
+        assert give(driver, net, vif(net), "10.0.0.77") == ["10.0.0.77"]
 
     def test_a_lease_that_ended_leaves_an_address_in_use_alone(self, driver: IpamDriver) -> None:
         net = kept(driver, "10.0.0.0/29")
         (owner,) = fill(driver, net, 1)
         (address,) = held(driver, by=owner)
-        driver.lease_ended(call(), net.id, IPAddress(address))
+        driver.lease_ended(call(), lease(net, owner, address))
         assert held(driver, by=owner) == [address]
 
     def test_a_lease_of_an_unknown_address_or_network_is_passed_over(
@@ -157,8 +173,9 @@ class RestingTests:
     ) -> None:
         net = kept(driver, "10.0.0.0/29")
         for address in ("10.0.0.2", "10.0.0.7", "192.0.2.1", "fd00:10::5"):
-            driver.lease_ended(call(), net.id, IPAddress(address))
-        driver.lease_ended(call(), "00000000-0000-0000-0000-000000000000", IPAddress("10.0.0.2"))
+            driver.lease_ended(call(), lease(net, vif(net), address))
+        stranger = network("10.0.0.0/29")
+        driver.lease_ended(call(), lease(stranger, vif(stranger), "10.0.0.2"))
         assert held(driver, network=net) == []
 
     def test_a_lease_that_ended_after_the_rest_changes_nothing(self, driver: IpamDriver) -> None:
@@ -167,7 +184,7 @@ class RestingTests:
         vifs = fill(driver, net, 5)
         for at, each in enumerate(vifs):
             driver.deallocate(call(now=after(at)), net, each)
-        driver.lease_ended(call(now=after(60)), net.id, IPAddress("10.0.0.2"))
+        driver.lease_ended(call(now=after(60)), lease(net, vifs[0], "10.0.0.2"))
         assert give(driver, net, now=after(60)) == ["10.0.0.2"]
 
     def _sequential(self, driver: IpamDriver) -> None:

@@ -77,10 +77,10 @@ def _by_policy(outlook: Outlook, network: Network, now: datetime) -> Choice:
 
 def _by_name(outlook: Outlook, address: IPAddress, vif: Vif, now: datetime) -> Choice:
     known, interval = outlook.known, outlook.interval
-    if known is not None:
+    if known is not None and known.assignable:
         _refuse_another(known, vif, now)
         return _again(outlook, known)
-    if interval is not None and interval.first <= address <= interval.last:
+    if known is None and interval is not None and interval.first <= address <= interval.last:
         return _fresh(outlook, interval, address)
     reason = f"no vif may get it in {outlook.wish.subnet.cidr}"
     if outlook.wish.derived:

@@ -7,10 +7,11 @@ from datetime import timedelta
 from netaddr import IPAddress
 from oslo_config import cfg
 
-from qplug.contracts import AddressUsage, ApiRange, IpamDriver
+from qplug.contracts import AddressUsage, ApiRange, IpamDriver, SubnetUpdates
 from qplug.db import Database, connection_url
-from qplug.model import Allocation, Call, Capability, Network, SubnetUsage, Vif
+from qplug.model import Allocation, Call, Capability, Lease, Network, SubnetUsage, Vif
 from qplug_ipam_nova import subnets
+from qplug_ipam_nova.changing import update
 from qplug_ipam_nova.choice import Choice
 from qplug_ipam_nova.giving import give, stand_in_line
 from qplug_ipam_nova.listing import of_all, of_network, of_vif
@@ -23,7 +24,7 @@ from qplug_ipam_nova.wishes import Wish, one_each, one_more
 LOG = logging.getLogger(__name__)
 
 
-class NovaIpam(IpamDriver, AddressUsage):
+class NovaIpam(IpamDriver, SubnetUpdates, AddressUsage):
     """Addresses kept in a SQL database; options in ``[ipam_nova]``."""
 
     api = ApiRange((1, 0), (2, 0))
@@ -40,6 +41,10 @@ class NovaIpam(IpamDriver, AddressUsage):
     def create_subnets(self, call: Call, network: Network) -> None:
         """Keep the subnets; each costs the same, a /8 as a /24."""
         settle(self._database, call, lambda tx: subnets.create(tx, network))
+
+    def update_subnets(self, call: Call, network: Network) -> None:
+        """Keep exactly these subnets; what that costs depends on how much of them changes."""
+        settle(self._database, call, lambda tx: update(tx, network))
 
     def delete_subnets(self, call: Call, network: Network) -> None:
         """Forget the subnets, and addresses that rest."""
@@ -85,9 +90,9 @@ class NovaIpam(IpamDriver, AddressUsage):
         else:
             yield from of_all(self._database, call)
 
-    def lease_ended(self, call: Call, network_id: str, address: IPAddress) -> None:
-        """End the address's rest."""
-        self._database.write(call, lambda tx: end_rest(tx, network_id, address, call.now))
+    def lease_ended(self, call: Call, lease: Lease) -> None:
+        """End the address's rest, if the lease was that of whoever had it last."""
+        self._database.write(call, lambda tx: end_rest(tx, lease, call.now))
 
     def usage(self, call: Call, network_ids: Sequence[str]) -> Sequence[SubnetUsage]:
         """Count in one statement, by the subnets' ids."""

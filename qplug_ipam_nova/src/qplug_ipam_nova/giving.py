@@ -117,9 +117,9 @@ def _take_again(connection: Connection, choice: Choice, vif: Vif) -> None:
         addresses.c.subnet_id == choice.subnet.id,
         addresses.c.address == known.address,
         addresses.c.rest_end <= known.rest_end,  # meanwhile it may only have ended sooner
+        addresses.c.assignable == sa.true(),
     )
-    owner = {"vif_id": vif.id, "slot": choice.slot, "instance_id": vif.instance_id}
-    taken = addresses.update().where(unchanged).values(rest_end=None, **owner)
+    taken = addresses.update().where(unchanged).values(rest_end=None, **_owner(choice, vif))
     _expect_one(connection.execute(taken))
 
 
@@ -128,12 +128,20 @@ def _expect_one(result: sa.CursorResult[Any]) -> None:
         raise RaceLost
 
 
-def _row(choice: Choice, network: Network, vif: Vif) -> dict[str, str | int | IPAddress]:
+def _row(choice: Choice, network: Network, vif: Vif) -> dict[str, str | int | IPAddress | None]:
     return {
         "subnet_id": choice.subnet.id,
         "address": choice.address,
         "network_id": network.id,
+        "assignable": True,
+        **_owner(choice, vif),
+    }
+
+
+def _owner(choice: Choice, vif: Vif) -> dict[str, str | int | None]:
+    return {
         "vif_id": vif.id,
         "slot": choice.slot,
         "instance_id": vif.instance_id,
+        "mac": str(vif.mac),
     }

@@ -38,6 +38,8 @@ class Known:
     vif_id: str | None
     instance_id: str
     rest_end: datetime | None
+    assignable: bool
+    """Whether it may be given again."""
 
 
 @dataclass(frozen=True)
@@ -113,6 +115,7 @@ def _question(n: int, by_name: bool) -> sa.Select[Any]:
             sa.literal_column(str(n)).label("wish"),
             *(free.c.first, free.c.last),
             *(known.c.address, known.c.vif_id, known.c.instance_id, known.c.rest_end),
+            known.c.assignable,
             *(held.c.slot, held.c.address.label("held")),
         )
         .select_from(subnets)
@@ -136,7 +139,11 @@ def _first_up_to(subnet_id: Parameter, address: Parameter) -> sa.ScalarSelect[An
 def _first_to_end_its_rest(subnet_id: Parameter) -> sa.ScalarSelect[Any]:
     return (
         sa.select(resting.c.address)
-        .where(resting.c.subnet_id == subnet_id, resting.c.rest_end.is_not(None))
+        .where(
+            resting.c.subnet_id == subnet_id,
+            resting.c.assignable == sa.true(),
+            resting.c.rest_end.is_not(None),
+        )
         .order_by(resting.c.rest_end, resting.c.address)
         .limit(1)
         .scalar_subquery()
@@ -145,7 +152,7 @@ def _first_to_end_its_rest(subnet_id: Parameter) -> sa.ScalarSelect[Any]:
 
 def _outlook(wish: Wish, rows: Sequence[sa.Row[Any]]) -> Outlook:
     row = rows[0]  # what they differ in is the address held
-    given = Known(row.address, row.vif_id, row.instance_id, row.rest_end)
+    given = Known(row.address, row.vif_id, row.instance_id, row.rest_end, row.assignable)
     return Outlook(
         wish=wish,
         interval=None if row.first is None else Interval(row.first, row.last),

@@ -6,6 +6,7 @@ import sqlalchemy as sa
 from netaddr import IPAddress
 from sqlalchemy.engine import Connection
 
+from qplug.model import Lease, mac_address
 from qplug_ipam_nova.subnets import ids_of
 from qplug_ipam_nova.tables import addresses
 
@@ -26,16 +27,18 @@ def release(
     )
 
 
-def end_rest(connection: Connection, network_id: str, address: IPAddress, now: datetime) -> None:
-    """Let the rest of an address be over, if it lasts."""
+def end_rest(connection: Connection, lease: Lease, now: datetime) -> None:
+    """Let the rest of an address be over, if it lasts and whoever had the lease had it last."""
     # Not a subquery, which MariaDB runs once for each row it might update.
-    kept = sorted(ids_of(connection, network_id))
+    kept = sorted(ids_of(connection, lease.network_id))
+    had_it = sa.or_(addresses.c.mac == str(mac_address(lease.mac)), addresses.c.mac.is_(None))
     connection.execute(
         addresses.update()
         .where(
             addresses.c.subnet_id.in_(kept),
-            addresses.c.address == address,
+            addresses.c.address == lease.address,
             addresses.c.rest_end > now,
+            had_it,
         )
         .values(rest_end=now)
     )

@@ -1,16 +1,17 @@
 """Keeping, counting and forgetting subnets; what that costs depends on no subnet's size."""
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+import json
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
-from netaddr import IPNetwork
+from netaddr import IPAddress, IPNetwork
 from sqlalchemy.engine import Connection
 
 from qplug.errors import CidrConflict, NetworkInUse
-from qplug.model import Network, Subnet, SubnetUsage, assignable, overlap
+from qplug.model import Network, Subnet, SubnetUsage, assignable, bounds, overlap
 from qplug_ipam_nova.tables import addresses, free, subnets
 
 MANY = 1000
@@ -32,7 +33,7 @@ def create(connection: Connection, network: Network) -> None:
     if not new:
         return
     connection.execute(subnets.insert(), [_row(subnet, network) for subnet in new])
-    intervals = [row for subnet in new for row in _intervals(subnet)]
+    intervals = [interval_row(s, *run) for s in new for run in bounds(assignable(s))]
     if intervals:
         connection.execute(free.insert(), intervals)
 
@@ -43,9 +44,25 @@ def delete(connection: Connection, network_id: str) -> None:
     :raises NetworkInUse: a vif holds an address
     :raises sqlalchemy.exc.IntegrityError: a vif has got one meanwhile
     """
-    # Locked first, as whoever inserts an address locks them first, so that neither waits forever.
-    kept = sa.select(subnets.c.id).where(subnets.c.network_id == network_id)
-    ids = connection.execute(kept.order_by(subnets.c.id).with_for_update()).scalars().all()
+    forget(connection, network_id, [*lock(connection, network_id)])
+
+
+def lock(connection: Connection, network_id: str) -> Mapping[str, str]:
+    """Return what vifs may get of each subnet of a network by its id; nobody changes it meanwhile.
+
+    Locked first, as whoever inserts an address locks them first, so that neither waits forever.
+    """
+    kept = sa.select(subnets.c.id, subnets.c.assignable).where(subnets.c.network_id == network_id)
+    rows = connection.execute(kept.order_by(subnets.c.id).with_for_update())
+    return {row.id: row.assignable for row in rows}
+
+
+def forget(connection: Connection, network_id: str, ids: Sequence[str]) -> None:
+    """Forget some subnets of a network that are locked.
+
+    :raises NetworkInUse: a vif holds an address
+    :raises sqlalchemy.exc.IntegrityError: a vif has got one meanwhile
+    """
     if not ids:
         return
     in_use = sa.select(sa.func.count(addresses.c.vif_id)).where(addresses.c.subnet_id.in_(ids))
@@ -64,16 +81,20 @@ def usage(
     connection: Connection, network_ids: Collection[str], now: datetime
 ) -> Sequence[SubnetUsage]:
     """Return how full the subnets of the networks are, by the subnets' ids."""
-    few = len(network_ids) <= MANY
+    few, inside = len(network_ids) <= MANY, addresses.c.assignable == sa.true()
+    told: list[sa.ColumnElement[Any]] = [*subnets.c["id", "network_id", "cidr", "size"]]
     counted = (
         sa.select(
-            subnets,
+            *told,
             sa.func.count(addresses.c.vif_id).label("used"),
-            sa.func.count(sa.case((addresses.c.rest_end > now, 1))).label("resting"),
+            sa.func.count(sa.case((inside, addresses.c.vif_id))).label("inside"),
+            sa.func.count(sa.case((sa.and_(inside, addresses.c.rest_end > now), 1))).label(
+                "resting"
+            ),
         )
         .outerjoin(addresses, addresses.c.subnet_id == subnets.c.id)
         .where(subnets.c.network_id.in_(sorted(network_ids)) if few else sa.true())
-        .group_by(*subnets.c)
+        .group_by(*told)
         .order_by(subnets.c.id)
     )
     wanted = frozenset(network_ids)
@@ -116,20 +137,34 @@ def _refuse_conflict(one: _Kept, network: Network, kept: Iterable[_Kept]) -> Non
 
 
 def _row(subnet: Subnet, network: Network) -> dict[str, str | int]:
-    size = sum(interval.size for interval in assignable(subnet))
     return {
         "id": subnet.id,
         "network_id": network.id,
         "cidr": str(subnet.cidr),
-        "size": str(size),
         "early": 0,
+        **assignable_columns(subnet),
     }
 
 
-def _intervals(subnet: Subnet) -> Iterator[dict[str, Any]]:
-    for interval in assignable(subnet):
-        first, last = interval[0], interval[-1]
-        yield {"subnet_id": subnet.id, "first": first, "last": last}
+def assignable_columns(subnet: Subnet) -> dict[str, str]:
+    """Return what a subnet's row says of what vifs may get."""
+    ranges = assignable(subnet)
+    texts = [[str(part[0]), str(part[-1])] for part in ranges]
+    return {"assignable": json.dumps(texts), "size": str(sum(part.size for part in ranges))}
+
+
+def read_assignable(text: str) -> Sequence[tuple[int, int]]:
+    """Return what vifs may get as numbers, lowest first."""
+    return [(IPAddress(first).value, IPAddress(last).value) for first, last in json.loads(text)]
+
+
+def interval_row(subnet: Subnet, first: int, last: int) -> dict[str, str | IPAddress]:
+    """Return the columns of an interval of never given addresses."""
+    return {
+        "subnet_id": subnet.id,
+        "first": IPAddress(first, subnet.version),
+        "last": IPAddress(last, subnet.version),
+    }
 
 
 def _delete(connection: Connection, ids: Sequence[str]) -> None:
@@ -139,7 +174,7 @@ def _delete(connection: Connection, ids: Sequence[str]) -> None:
     connection.execute(subnets.delete().where(subnets.c.id.in_(ids)))
 
 
-def _usage(row: sa.Row[Any]) -> SubnetUsage:
+def _usage(row: Any) -> SubnetUsage:
     cidr, size = IPNetwork(row.cidr), int(row.size)
     return SubnetUsage(
         subnet_id=row.id,
@@ -147,6 +182,6 @@ def _usage(row: sa.Row[Any]) -> SubnetUsage:
         used=row.used,
         resting=row.resting,
         held=0,
-        reserved=cidr.size - size,
-        free=size - row.used - row.resting,
+        reserved=cidr.size - size - (row.used - row.inside),
+        free=size - row.inside - row.resting,
     )

@@ -2,12 +2,12 @@
 
 An address that vifs may get is in exactly one place: inside a row of ``free`` while it was never
 given, in a row of its own in ``addresses`` ever after. Only subnets whose addresses are derived
-keep their rows of ``free`` as they were made: nothing is ever chosen from them.
+have all that vifs may get in ``free``: nothing is ever chosen from there.
 """
 
 import sqlalchemy as sa
 
-from qplug.db import Address, Moment, identifier
+from qplug.db import Address, Moment, identifier, long_text
 
 metadata = sa.MetaData(
     naming_convention={
@@ -26,6 +26,7 @@ subnets = sa.Table(
     sa.Column("cidr", identifier(43), nullable=False),
     sa.Column("size", identifier(39), nullable=False),  # what vifs may get; up to 2**128, as text
     sa.Column("early", sa.Integer, nullable=False),  # how often a rest was cut short
+    sa.Column("assignable", long_text(), nullable=False),  # what vifs may get: first, last, ...
     sa.Index(None, "network_id"),
 )
 
@@ -48,8 +49,14 @@ addresses = sa.Table(
     sa.Column("slot", sa.Integer, nullable=False),  # 0 for the vif's first on the subnet, 1, 2 ...
     sa.Column("instance_id", identifier(), nullable=False),  # has or had it
     sa.Column("rest_end", Moment),  # none while a vif has it
+    sa.Column("mac", identifier(17)),  # has or had it; none of what was given by the first release
+    # False outside of what vifs may get by now: it stays with its vif, and is never chosen again.
+    sa.Column("assignable", sa.Boolean, nullable=False, server_default=sa.true()),
     # Two calls at once for one vif cannot both give it a first address of a subnet. No index
     # begins with the network: planners without statistics would take it to find one vif.
     sa.UniqueConstraint("vif_id", "network_id", "subnet_id", "slot"),
-    sa.Index(None, "subnet_id", "rest_end", "address"),
+    # Named by hand: PostgreSQL's names end after 63 characters.
+    sa.Index(
+        "ix_qplug_ipam_nova_addresses_order", "subnet_id", "assignable", "rest_end", "address"
+    ),
 )

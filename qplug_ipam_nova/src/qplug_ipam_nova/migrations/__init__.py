@@ -2,4 +2,4 @@
 
 from qplug.db import Migrations
 
-MIGRATIONS = Migrations(name="ipam_nova", package=__name__, head="0001")
+MIGRATIONS = Migrations(name="ipam_nova", package=__name__, head="0002")

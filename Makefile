@@ -14,11 +14,12 @@ SOURCES := qplug $(PLUGINS) tests $(wildcard benchmarks)
 JOBS ?= auto
 ARGS ?=
 
-.PHONY: help demo test lint format wheels test-wheels clean
+.PHONY: help demo test bench lint format wheels test-wheels clean
 
 help:
 	@echo 'make demo         the main job on SQLite, in a folder that is gone afterwards'
 	@echo 'make test         lint and all tests; what needs a missing server is skipped'
+	@echo 'make bench        how fast it is on each database; ARGS=--quick in less than a minute'
 	@echo 'make lint         ruff, mypy and the arrows between the modules'
 	@echo 'make format       let ruff write the code'
 	@echo 'make wheels       build every distribution into dist/'
@@ -30,6 +31,9 @@ demo: $(VENV)/.installed
 
 test: lint
 	$(BIN)/pytest -n $(JOBS) $(ARGS)
+
+bench: $(VENV)/.tools
+	@$(BIN)/python -m benchmarks $(ARGS)
 
 lint: $(VENV)/.tools
 	$(BIN)/ruff check .

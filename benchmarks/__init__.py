@@ -1,0 +1,1 @@
+"""How fast instances get and give back their addresses, beside what the database alone takes."""

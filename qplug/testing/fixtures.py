@@ -2,6 +2,7 @@
 
 ``make_manager(ipam=MyIpam(conf))`` gives a manager on in-memory drivers with one swapped; a driver
 may be given or named. ``clock``, ``new_id`` and ``statements`` stand for time, chance and cost.
+Which database it is, ``qplug.testing.databases`` tells.
 """
 
 import os
@@ -17,11 +18,10 @@ from qplug import loader
 from qplug.api import NetworkApi
 from qplug.config import load_config
 from qplug.contracts import KINDS
-from qplug.db.installed import installed
 from qplug.factory import create_manager
 from qplug.manager import Context, Manager
 from qplug.testing.clock import Clock, Ids, Statements, counted_statements
-from qplug.testing.databases import fresh_database
+from qplug.testing.databases import ServerDatabases, database_of, default_kind
 
 IN_MEMORY = {"ipam": "memory", "quantum": "memory", "mac": "random", "l3": "null", "dhcp": "null"}
 """The drivers of a test's chain, unless it says otherwise."""
@@ -50,9 +50,38 @@ def statements() -> Iterator[Statements]:
 
 
 @pytest.fixture
-def database_url(tmp_path: Path) -> Iterator[str]:
-    """Return the url of an empty database of the test's own."""
-    with fresh_database(tmp_path) as url:
+def database_kind() -> str:
+    """Return the kind of database that the test uses; ``every_database`` goes through all."""
+    return default_kind()
+
+
+@pytest.fixture(scope="session")
+def server_databases() -> Iterator[ServerDatabases]:
+    """Return what lends databases on servers to the tests of this process."""
+    databases = ServerDatabases()
+    yield databases
+    databases.close()
+
+
+@pytest.fixture
+def database_url(
+    database_kind: str, server_databases: ServerDatabases, tmp_path: Path
+) -> Iterator[str]:
+    """Return the url of a database without a row, for the test alone.
+
+    It has the tables of this release, or is a file that SQLite will make with them.
+    """
+    if database_kind == "sqlite":
+        yield f"sqlite:///{tmp_path / 'qplug.sqlite'}"
+        return
+    with server_databases.lend(database_kind) as url:
+        yield url
+
+
+@pytest.fixture
+def bare_database_url(database_kind: str, tmp_path: Path) -> Iterator[str]:
+    """Return the url of a database without tables, for the test alone; it may change all there."""
+    with database_of(database_kind, tmp_path) as url:
         yield url
 
 
@@ -82,20 +111,11 @@ def make_manager(conf: ConfigOpts, clock: Clock, new_id: Ids) -> Iterator[MakeMa
             for kind in ("ipam", "quantum"):
                 if kind not in drivers:
                     given[kind] = _memory(kind, conf)
-            _make_tables(conf)
             manager = create_manager(conf, now=clock, new_id=new_id, **given)
             closing.callback(manager.close)
             return manager
 
         yield make
-
-
-def _make_tables(conf: ConfigOpts) -> None:
-    """Do on a server what SQLite does by itself, as an operator would."""
-    if not str(conf.database.connection).startswith("sqlite"):
-        with installed(conf) as databases:
-            for database in databases:
-                database.upgrade()
 
 
 def _memory(kind: str, conf: ConfigOpts) -> Any:

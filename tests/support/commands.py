@@ -16,7 +16,7 @@ from qplug.cli.main import main
 from qplug.config import load_config
 from qplug.factory import create_manager
 from qplug.manager import Context
-from qplug.testing.databases import fresh_database
+from qplug.testing.databases import database_of, default_kind
 
 NOVA = "no ipam driver 'nova' is installed; run make"
 
@@ -84,7 +84,7 @@ def installation(folder: Path) -> Iterator[Path]:
     if "nova" not in loader.installed(loader.IPAM):
         pytest.skip(NOVA)
     conf = folder / "qplug.conf"
-    with fresh_database(folder) as url, pytest.MonkeyPatch.context() as environment:
+    with database_of(default_kind(), folder) as url, pytest.MonkeyPatch.context() as environment:
         conf.write_text(
             f"[DEFAULT]\nstate_path = {folder / 'state'}\nhost = host-1\n"
             f"[database]\nconnection = {url.replace('$', '$$')}\n"

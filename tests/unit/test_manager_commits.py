@@ -11,16 +11,20 @@ from sqlalchemy.engine.default import DefaultDialect
 from qplug.errors import DatabaseUnavailable, FixedIpNotFoundForAddress, NetworkNotFound
 from qplug.store.tables import instances, networks, subnets
 from qplug.testing.chain import RecordedChain, instance
+from qplug.testing.databases import every_database
 from qplug.testing.values import call, network_spec
 
 ADDRESS = IPAddress("10.0.0.77")
 GREEN = network_spec("10.5.0.0/24", label="green")
 
-pytestmark = pytest.mark.parametrize(
-    "unheard",
-    [KeyboardInterrupt(), DatabaseUnavailable("it", "the connection broke")],
-    ids=["interrupted", "lost"],
-)
+pytestmark = [
+    every_database,
+    pytest.mark.parametrize(
+        "unheard",
+        [KeyboardInterrupt(), DatabaseUnavailable("it", "the connection broke")],
+        ids=["interrupted", "lost"],
+    ),
+]
 
 
 class Commits:

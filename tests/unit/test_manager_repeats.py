@@ -15,8 +15,11 @@ from qplug.errors import InstanceConflict, InstanceInTransition, NoMoreFixedIps,
 from qplug.model import Instance, NetworkRequest
 from qplug.network_info import NetworkInfo
 from qplug.testing.chain import RecordedChain, instance
+from qplug.testing.databases import every_database
 from qplug.testing.recording import Entry, Journal
 from qplug.testing.suite import race
+
+pytestmark = every_database
 
 MakeChain = Callable[..., RecordedChain]
 

@@ -16,8 +16,11 @@ from qplug.model import mac_address
 from qplug.store.tables import allocations, instances, networks, subnets, vifs
 from qplug.testing.chain import instance
 from qplug.testing.clock import Statements
+from qplug.testing.databases import every_database
 from qplug.testing.fixtures import ApiOf, MakeManager
 from qplug.testing.values import NOW, OTHER_PROJECT, network_spec
+
+pytestmark = every_database
 
 MANY = 2500
 

@@ -9,7 +9,7 @@ from uuid import uuid4
 
 import pytest
 import sqlalchemy as sa
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from netaddr import IPAddress, IPNetwork
 from sqlalchemy.exc import IntegrityError
@@ -31,6 +31,7 @@ from qplug.store.rows import network_row
 from qplug.store.tables import allocations, instances, metadata, networks, subnets, vifs
 from qplug.store.vif_rows import insert_vifs
 from qplug.testing.clock import Statements, counted_statements
+from qplug.testing.databases import every_database
 from qplug.testing.values import (
     NOW,
     OTHER_PROJECT,
@@ -42,19 +43,12 @@ from qplug.testing.values import (
     vif,
 )
 
+pytestmark = every_database
+
 
 @pytest.fixture
 def store(database_url: str) -> Iterator[Store]:
     store = Store(database_url)
-    store.database.upgrade()
-    yield store
-    store.close()
-
-
-@pytest.fixture(scope="module")
-def memory() -> Iterator[Store]:
-    """Return a store for many examples, each with an owner of its own."""
-    store = Store("sqlite://")
     yield store
     store.close()
 
@@ -117,15 +111,15 @@ def test_a_network_is_found_again_as_it_was_written(store: Store) -> None:
     assert store.networks.find(call(), made.id) == made
 
 
-@settings(deadline=None)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])  # examples change nothing
 @given(text=st.text(min_size=1, max_size=40))
 def test_no_name_makes_looking_for_it_fail_otherwise_than_not_found(
-    text: str, memory: Store
+    text: str, store: Store
 ) -> None:
     with pytest.raises(NetworkNotFound) as error:
-        memory.networks.find(call(), text)
+        store.networks.find(call(), text)
     assert error.value.network == text
-    assert memory.networks.usable(call(), PROJECT, [text]) == []
+    assert store.networks.usable(call(), PROJECT, [text]) == []
 
 
 @pytest.mark.parametrize("text", ["blåhaj", "日本", "🦊", "a\0b", "\udcff", "a\nb", "é" * 300])
@@ -269,15 +263,18 @@ def test_a_cidr_beside_another_one_is_fine(cidr: str, store: Store) -> None:
     assert store.networks.find(call(), kept(store, cidr, label="beside").id).label == "beside"
 
 
-@settings(deadline=None)
+@settings(max_examples=50, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     taken=st.lists(st.tuples(st.integers(0, 255), st.integers(0, 8)), max_size=6),
     wanted=st.tuples(st.integers(0, 255), st.integers(0, 8)),
 )
 def test_looking_at_one_row_finds_every_overlap(
-    taken: list[tuple[int, int]], wanted: tuple[int, int], memory: Store
+    taken: list[tuple[int, int]], wanted: tuple[int, int], store: Store
 ) -> None:
-    """The subnets of an owner are disjoint, so that the nearest one below decides."""
+    """The subnets of an owner are disjoint, so that the nearest one below decides.
+
+    Each example has an owner of its own.
+    """
     owner = str(uuid4())
     mine: list[IPNetwork] = []
     for number, (last, bits) in enumerate([*taken, wanted]):
@@ -285,9 +282,9 @@ def test_looking_at_one_row_finds_every_overlap(
         made = network(str(cidr), label=f"net-{number}", project_id=owner)
         if any(cidr in other or other in cidr for other in mine):
             with pytest.raises(CidrConflict):
-                memory.networks.reserve(call(), made)
+                store.networks.reserve(call(), made)
         else:
-            memory.networks.reserve(call(), made)
+            store.networks.reserve(call(), made)
             mine.append(cidr)
 
 
@@ -534,7 +531,7 @@ def test_others_rely_on_a_network_unless_they_are_being_deleted(
 # --- cost ---------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("count", [1, 200])
+@pytest.mark.parametrize("count", [1, 60])
 def test_reading_networks_is_one_statement_however_many_there_are(
     count: int, store: Store, statements: Statements
 ) -> None:

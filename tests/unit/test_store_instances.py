@@ -18,7 +18,10 @@ from qplug.model import Allocation, Instance, Network
 from qplug.store import Store, VifRecord
 from qplug.store.records import new_epoch
 from qplug.testing.chain import instance
+from qplug.testing.databases import every_database
 from qplug.testing.values import call, network, vif
+
+pytestmark = every_database
 
 EPOCH = 7
 
@@ -26,7 +29,6 @@ EPOCH = 7
 @pytest.fixture
 def store(database_url: str) -> Iterator[Store]:
     store = Store(database_url)
-    store.database.upgrade()
     yield store
     store.close()
 

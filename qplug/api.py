@@ -8,7 +8,7 @@ from netaddr import EUI, IPAddress
 
 from qplug import parsing
 from qplug.errors import InvalidInput
-from qplug.manager import Context, Manager, NetworkSpec
+from qplug.manager import Context, Manager, NetworkSpec, SubnetChanges
 from qplug.manager.fixed_ips import IpMatch
 from qplug.model import FixedIp, Instance, Network, NetworkRequest, SubnetUsage, Vif
 from qplug.network_info import NetworkInfo
@@ -82,9 +82,14 @@ class NetworkApi:
         """Return one network."""
         return self._manager.get_network(self._context, network)
 
-    def update(self, network: str, **changes: Unpack[NetworkChanges]) -> Network:
-        """Change ``label``, ``priority``, ``zone`` or ``rxtx_base`` and return the network."""
-        return self._manager.update_network(self._context, network, **changes)
+    def update(
+        self,
+        network: str,
+        subnets: SubnetChanges | None = None,
+        **changes: Unpack[NetworkChanges],
+    ) -> Network:
+        """Change ``label``, ``priority``, ``zone``, ``rxtx_base`` or subnets of a network."""
+        return self._manager.update_network(self._context, network, subnets, **changes)
 
     def set_host(self, network: str, host: str | None = None) -> str:
         """Give a network a host unless it has one, and return the one it has then."""

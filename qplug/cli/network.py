@@ -1,7 +1,8 @@
 """``qplug network``."""
 
+import argparse
 from argparse import ArgumentParser, Namespace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from cliff.lister import Lister
 
@@ -10,6 +11,9 @@ from qplug.cli.arguments import add_network, addresses, gateway
 from qplug.cli.base import ManagerCommand, Printed, Row, Rows, Shown, WrongUsage
 from qplug.errors import NetworkHasHost
 from qplug.parsing import address, address_range, cidr
+
+if TYPE_CHECKING:
+    from qplug.manager import SubnetChanges
 
 BOTH_VERSIONS = (4, 6)
 
@@ -28,40 +32,19 @@ class NetworkCreate(Shown):
         parser = super().get_parser(prog_name)
         option = parser.add_argument
         option("label", metavar="LABEL", help="what people call it; unique for its owner")
-        option("--cidr", type=cidr, action="append", required=True, help="a subnet; repeatable")
-        option(
+        _add_many(parser, "--cidr", "CIDR", cidr, "a subnet; repeatable", required=True)
+        _add_many(
+            parser,
             "--gateway",
-            type=gateway,
-            action="append",
-            default=[],
-            metavar="IP|none",
-            help="a subnet's gateway, by default its first address; none: subnets without "
+            "IP|none",
+            gateway,
+            "a subnet's gateway, by default its first address; none: subnets without "
             "a --gateway of their own have none; repeatable",
         )
-        option(
-            "--dns",
-            type=address,
-            action="append",
-            default=[],
-            metavar="IP",
-            help="a name server that instances are told; repeatable",
-        )
-        option(
-            "--pool",
-            type=address_range,
-            action="append",
-            default=[],
-            metavar="START-END",
-            help="give addresses of a subnet from here only; repeatable",
-        )
-        option(
-            "--reserve",
-            type=addresses,
-            action="append",
-            default=[],
-            metavar="IP|START-END",
-            help="never give these; repeatable",
-        )
+        _add_many(parser, "--dns", "IP", address, "a name server for instances; repeatable")
+        text = "give addresses of a subnet from here only; repeatable"
+        _add_many(parser, "--pool", "START-END", address_range, text)
+        _add_many(parser, "--reserve", "IP|START-END", addresses, "never give these; repeatable")
         option("--project", metavar="ID", help="its owner; without one an admin makes it global")
         option("--uuid", metavar="UUID", help="adopt this network of Quantum's")
         _add_properties(parser)
@@ -115,7 +98,11 @@ class NetworkShow(Shown):
 
 
 class NetworkSet(Shown):
-    """Change a network; its addresses stay as they are."""
+    """Change a network, be it in use.
+
+    An address that an instance has stays with it, even if it is reserved or outside the pools from
+    now on; it is given to nobody else afterwards.
+    """
 
     columns = columns.NETWORK
 
@@ -125,16 +112,40 @@ class NetworkSet(Shown):
         add_network(parser)
         parser.add_argument("--label", help="its new label")
         _add_properties(parser)
+        _add_many(parser, "--cidr", "CIDR", cidr, "add a subnet; repeatable")
+        _add_many(
+            parser,
+            "--gateway",
+            "IP|none",
+            gateway,
+            "the gateway of a subnet that is added, by default its first address; none: those "
+            "without a --gateway of their own have none; repeatable",
+        )
+        _add_many(
+            parser,
+            "--pool",
+            "START-END",
+            address_range,
+            "give addresses of a subnet from here only, in place of the pools it had; repeatable",
+        )
+        _add_many(parser, "--no-pool", "CIDR", cidr, "give from all of this subnet; repeatable")
+        part = "IP|START-END"
+        _add_many(parser, "--reserve", part, addresses, "never give these either; repeatable")
+        _add_many(parser, "--unreserve", part, addresses, "reserve these no longer; repeatable")
+        dns = parser.add_mutually_exclusive_group()
+        text = "a name server that instances are told, in place of those before; repeatable"
+        _add_many(dns, "--dns", "IP", address, text)
+        dns.add_argument("--no-dns", action="store_true", help="tell no name servers")
         return parser
 
     def take_action(self, parsed_args: Namespace) -> Row:
         """Change it."""
-        changes = _properties(parsed_args)
+        changes, subnets = _properties(parsed_args), _subnet_changes(parsed_args)
         if parsed_args.label is not None:
             changes["label"] = parsed_args.label
-        if not changes:
+        if not changes and subnets is None:
             raise WrongUsage("nothing is to be changed; name an option and its value")
-        changed = self.api.update(parsed_args.network, **changes)
+        changed = self.api.update(parsed_args.network, subnets, **changes)
         return columns.NETWORK, columns.network_row(changed)
 
 
@@ -233,6 +244,37 @@ PROPERTIES = {
     "zone": (str, "Z", "its availability zone"),
     "rxtx_base": (int, "N", "Mb/s that an instance's --rxtx-factor multiplies"),
 }
+
+
+def _add_many(
+    parser: "argparse._ActionsContainer",
+    name: str,
+    metavar: str,
+    kind: Any,
+    text: str,
+    **rest: Any,
+) -> None:
+    """Add an option that may be repeated."""
+    rest |= {"type": kind, "action": "append", "default": []}
+    parser.add_argument(name, metavar=metavar, help=text, **rest)
+
+
+def _subnet_changes(parsed_args: Namespace) -> "SubnetChanges | None":
+    """Return what is to be changed of subnets; ``None`` without any option of theirs."""
+    from qplug.manager import SubnetChanges
+
+    dns = tuple(parsed_args.dns) if parsed_args.dns or parsed_args.no_dns else None
+    asked = SubnetChanges(
+        cidrs=tuple(parsed_args.cidr),
+        gateways=tuple(ip for ip in parsed_args.gateway if ip is not None),
+        no_gateway=BOTH_VERSIONS if None in parsed_args.gateway else (),
+        pools=tuple(parsed_args.pool),
+        no_pools=tuple(parsed_args.no_pool),
+        reserved=tuple(parsed_args.reserve),
+        unreserved=tuple(parsed_args.unreserve),
+        dns=dns,
+    )
+    return None if asked == SubnetChanges() else asked
 
 
 def _add_properties(parser: ArgumentParser) -> None:

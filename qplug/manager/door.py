@@ -8,6 +8,7 @@ from netaddr import EUI, IPAddress
 
 from qplug.errors import FixedIpNotFound, InstanceNotFound, VifNotFound
 from qplug.manager.chain import Chain
+from qplug.manager.changing import Changing
 from qplug.manager.context import Context
 from qplug.manager.creating import Creating
 from qplug.manager.deleting import Deleting
@@ -19,6 +20,7 @@ from qplug.manager.networks import Networks
 from qplug.manager.policy import Policy
 from qplug.manager.release import Release
 from qplug.manager.requests import NetworkSpec, check_instance, check_name, check_uuid
+from qplug.manager.subnet_changes import SubnetChanges
 from qplug.model import (
     Call,
     FixedIp,
@@ -49,6 +51,7 @@ class Manager:
         info = Info(chain)
         self.networks = Networks(chain)
         self.creating = Creating(chain, self.hosts)
+        self.changing = Changing(chain, self.hosts)
         self.deleting = Deleting(chain, self.hosts)
         self.instances = Instances(chain, self.hosts, Release(chain, self.hosts), info)
         self.fixed_ips = FixedIps(chain, self.hosts, info)
@@ -74,12 +77,16 @@ class Manager:
         return self._network(context, self._call(context), "get_network", network)
 
     def update_network(
-        self, context: Context, network: str, **changes: Unpack[NetworkChanges]
+        self,
+        context: Context,
+        network: str,
+        subnets: SubnetChanges | None = None,
+        **changes: Unpack[NetworkChanges],
     ) -> Network:
-        """Change label, priority, zone or rxtx_base of a network and return it."""
+        """Change label, priority, zone, rxtx_base or subnets; see :meth:`Changing.change`."""
         call = self._call(context)
         found = self._network(context, call, "update_network", network)
-        return self.networks.update(call, found, **changes)
+        return self.changing.change(call, found, changes, subnets)
 
     def set_network_host(self, context: Context, network: str, host: str | None = None) -> str:
         """Give a network a host, by default this one, unless it has one; return the one it has."""

@@ -72,6 +72,30 @@ class Hosts:
             )
             self._translate(call, network)
 
+    def reshape(self, call: Call, before: Network, after: Network, undo: Undo) -> None:
+        """Serve a network with the subnets it has from now on, as far as this host serves it."""
+        if not self._serves or after.host is None:
+            return
+        late = self._chain.overtime
+        if self._gateway_port(call, after) is not None:
+            undo.add(
+                f"network {before.id} is served with other subnets than are recorded",
+                lambda: self._restore(late(call), before),
+            )
+            self._restore(call, after)
+        if after.has_gateway and not before.has_gateway:
+            undo.add(
+                "NAT could not be taken back",
+                lambda: self._chain.l3.disable_nat(late(call), after),
+            )
+        self._translate(call, after)
+
+    def _gateway_port(self, call: Call, network: Network) -> str | None:
+        with step(call, "quantum", "looking for the gateway's port"):
+            return self._chain.quantum.port_by_attachment(
+                call, network.quantum_project, network.id, network.gateway_device
+            )
+
     def serve(self, call: Call, record: VifRecord, undo: Undo) -> None:
         """Have DHCP answer a vif; the first of a network gets it its gateway and port."""
         if not self._serves:
@@ -90,9 +114,7 @@ class Hosts:
 
     def _enable_gateway(self, call: Call, network: Network, instance_id: str, undo: Undo) -> None:
         chain, project, device = self._chain, network.quantum_project, network.gateway_device
-        with step(call, "quantum", "looking for the gateway's port"):
-            port = chain.quantum.port_by_attachment(call, project, network.id, device)
-        if port is not None:
+        if self._gateway_port(call, network) is not None:
             return
         undo.add(
             "the gateway could not be taken back",

@@ -1,19 +1,17 @@
-"""Networks that are there: looking at them, and changing what can be changed."""
+"""Networks that are there: looking at them, and who serves and owns them."""
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Unpack
 
 from qplug.contracts import AddressUsage
-from qplug.errors import InvalidInput, NetworkNotFound, NotSupported
+from qplug.errors import NetworkNotFound, NotSupported
 from qplug.manager.chain import Chain, step
-from qplug.manager.requests import check_name, check_network, check_text
+from qplug.manager.requests import check_name, check_text
 from qplug.model import Call, Network, SubnetUsage
-from qplug.store import NetworkChanges
 
 
 class Networks:
-    """Reads and changes networks."""
+    """Reads networks, and changes their host and owner."""
 
     def __init__(self, chain: Chain) -> None:
         self._chain = chain
@@ -95,18 +93,6 @@ class Networks:
     def set_host(self, call: Call, network: Network, host: str) -> str:
         """Make the host the network's unless it has one, and return the one it has then."""
         return self._store.set_host(call, network.id, check_text("host", host))
-
-    def update(self, call: Call, network: Network, **changes: Unpack[NetworkChanges]) -> Network:
-        """Change a network and return it as it is then.
-
-        :raises LabelInUse: its owner has another one of that label
-        """
-        unknown = sorted(changes.keys() - NetworkChanges.__annotations__)
-        if unknown:
-            wanted = f"one of {', '.join(NetworkChanges.__annotations__)}"
-            raise InvalidInput("change", unknown[0], wanted)
-        check_network(replace(network, **changes))
-        return self._store.update(call, network, **changes)
 
     def disassociate(self, call: Call, network: Network, *, host: bool, project: bool) -> Network:
         """Take host and owner from a network; one without an owner is global.

@@ -30,7 +30,7 @@ ACTIONS = {
     "create_networks": (OWNER, "Make a network; a global one has no owner"),
     "get_all_networks": (ANYONE, "List the networks the caller sees"),
     "get_network": (USER, "Look at a network"),
-    "update_network": (OWNER, "Change a network's label, priority, zone or bandwidth"),
+    "update_network": (OWNER, "Change a network's label, priority, zone, bandwidth or subnets"),
     "delete_network": (OWNER, "Delete a network"),
     "disassociate_network": (ADMIN, "Take owner and host from a network"),
     "set_network_host": (ADMIN, "Give a network a host"),

@@ -144,8 +144,8 @@ def subnets_of(spec: NetworkSpec, new_id: Callable[[], str]) -> tuple[Subnet, ..
         if overlap(one, other):
             raise CidrConflict(str(other), str(one), spec.label)
     for what, addresses in _given(spec):
-        _refuse_homeless(what, addresses, cidrs)
-    _refuse_unheard(spec.dns, cidrs)
+        refuse_homeless(what, addresses, cidrs)
+    refuse_unheard(spec.dns, cidrs)
     return tuple(_subnet(cidr, spec, new_id()) for cidr in cidrs)
 
 
@@ -155,21 +155,29 @@ def _given(spec: NetworkSpec) -> Iterable[tuple[str, Sequence[IPRange]]]:
     yield "reservation", spec.reserved
 
 
-def _refuse_homeless(what: str, ranges: Sequence[IPRange], cidrs: Sequence[IPNetwork]) -> None:
+def refuse_homeless(what: str, ranges: Sequence[IPRange], cidrs: Sequence[IPNetwork]) -> None:
+    """Refuse ranges that are in no subnet.
+
+    :raises InvalidInput: one is
+    """
     for given in ranges:
-        if not any(_inside(given, cidr) for cidr in cidrs):
+        if not any(inside(given, cidr) for cidr in cidrs):
             text = str(given[0]) if given.size == 1 else f"{given[0]}-{given[-1]}"
             raise InvalidInput(what, text, f"inside one of {', '.join(map(str, cidrs))}")
 
 
-def _refuse_unheard(dns: Sequence[IPAddress], cidrs: Sequence[IPNetwork]) -> None:
-    """Each subnet is told the name servers of its own IP version."""
+def refuse_unheard(dns: Sequence[IPAddress], cidrs: Sequence[IPNetwork]) -> None:
+    """Refuse name servers that nobody is told: a subnet is told those of its own IP version.
+
+    :raises InvalidInput: one is of another version than all subnets
+    """
     for address in dns:
         if not any(address.version == cidr.version for cidr in cidrs):
             raise InvalidInput("dns", str(address), "of the IP version of one of the cidrs")
 
 
-def _inside(part: IPRange, cidr: IPNetwork) -> bool:
+def inside(part: IPRange, cidr: IPNetwork) -> bool:
+    """Say whether a subnet has all of a range."""
     return bool(
         part.version == cidr.version and cidr.first <= part.first and part.last <= cidr.last
     )
@@ -183,8 +191,8 @@ def _subnet(cidr: IPNetwork, spec: NetworkSpec, subnet_id: str) -> Subnet:
         cidr=cidr,
         gateway=gateway,
         dhcp_server=default_dhcp_server(cidr, gateway),
-        pools=_disjoint("pool", [pool for pool in spec.pools if _inside(pool, cidr)]),
-        reserved=tuple(sorted(r for r in spec.reserved if _inside(r, cidr))),
+        pools=disjoint("pool", [pool for pool in spec.pools if inside(pool, cidr)]),
+        reserved=tuple(sorted(r for r in spec.reserved if inside(r, cidr))),
         dns=dns,
     )
 
@@ -202,7 +210,11 @@ def _gateway(cidr: IPNetwork, spec: NetworkSpec) -> IPAddress | None:
     return mine[0]
 
 
-def _disjoint(what: str, ranges: Sequence[IPRange]) -> tuple[IPRange, ...]:
+def disjoint(what: str, ranges: Sequence[IPRange]) -> tuple[IPRange, ...]:
+    """Return the ranges, lowest first.
+
+    :raises InvalidInput: two of them overlap
+    """
     ordered = sorted(ranges, key=lambda r: int(r.first))
     for one, other in pairwise(ordered):
         if other.first <= one.last:

@@ -7,6 +7,7 @@ change, and what they answered is written here.
 from qplug.db import Database
 from qplug.store.instances import InstanceStore
 from qplug.store.migrations import MIGRATIONS
+from qplug.store.network_updates import NetworkUpdates
 from qplug.store.networks import Deletion, NetworkChanges, NetworkStore
 from qplug.store.records import InstanceRecord, VifRecord
 from qplug.store.rows import NO_MAC
@@ -21,6 +22,7 @@ class Store:
     def __init__(self, url: str) -> None:
         self.database = Database(url, MIGRATIONS)
         self.networks = NetworkStore(self.database)
+        self.network_updates = NetworkUpdates(self.database)
         self.instances = InstanceStore(self.database)
         self.search = Search(self.database)
 

@@ -1,14 +1,33 @@
 """What a network claims for itself among those of its owner: its id, label and cidrs."""
 
+from collections.abc import Callable
+from typing import TypeVar
+
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
+from sqlalchemy.exc import IntegrityError
 
+from qplug.db import Database
 from qplug.errors import CidrConflict, InvalidInput, LabelInUse, NetworkExists, NetworkInTransition
-from qplug.model import Network, Subnet
+from qplug.model import Call, Network, Subnet
 from qplug.store.rows import bounds
 from qplug.store.tables import networks, owners, subnets
 
+T = TypeVar("T")
+
 MAX_HOST = 255
+
+SETTLE_ATTEMPTS = 5
+
+
+def settled(database: Database, call: Call, work: Callable[[Connection], T]) -> T:
+    """Run work that checks before it writes; check again when another writer came between."""
+    for _ in range(SETTLE_ATTEMPTS):
+        try:
+            return database.write(call, work)
+        except IntegrityError:
+            continue
+    return database.write(call, work)
 
 
 def lock_owner(tx: Connection, project_id: str | None) -> None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
-from typing import TypedDict, TypeVar, Unpack
+from typing import TypedDict, Unpack
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
@@ -17,14 +17,17 @@ from qplug.errors import (
     NetworkNotFound,
 )
 from qplug.model import Call, Network
-from qplug.store.claims import lock_owner, refuse_host, refuse_id, refuse_label, refuse_overlap
+from qplug.store.claims import (
+    lock_owner,
+    refuse_host,
+    refuse_id,
+    refuse_label,
+    refuse_overlap,
+    settled,
+)
 from qplug.store.records import new_epoch
-from qplug.store.rows import network_row, networks_of, select_networks, subnet_row
+from qplug.store.rows import is_shown, network_row, networks_of, select_networks, subnet_row
 from qplug.store.tables import networks, subnets, vifs
-
-T = TypeVar("T")
-
-SETTLE_ATTEMPTS = 5
 
 
 class NetworkChanges(TypedDict, total=False):
@@ -72,7 +75,7 @@ class NetworkStore:
         if not id_or_label.isprintable():  # databases choke on a NUL or half a surrogate pair
             raise NetworkNotFound(id_or_label, project_id)
         named = sa.or_(networks.c.id == id_or_label, networks.c.label == id_or_label)
-        shown = sa.true() if hidden else networks.c.state == "active"
+        shown = sa.true() if hidden else is_shown
         found = self._select(call, sa.and_(named, visible_to(project_id), shown))
         if not found:
             raise NetworkNotFound(id_or_label, project_id)
@@ -85,9 +88,7 @@ class NetworkStore:
     ) -> Sequence[Network]:
         """Return the active networks the project may see, or a host's, in order of creation."""
         on_host = networks.c.host == host if host is not None else sa.true()
-        return self._select(
-            call, sa.and_(networks.c.state == "active", visible_to(project_id), on_host)
-        )
+        return self._select(call, sa.and_(is_shown, visible_to(project_id), on_host))
 
     def on_host(self, call: Call, host: str) -> Collection[str]:
         """Return the ids of all networks of a host, those being made or deleted among them."""
@@ -111,9 +112,7 @@ class NetworkStore:
         """
         known = [name for name in names if name.isprintable()]
         named = networks.c.id.in_(known) | networks.c.label.in_(known) if names else sa.true()
-        return self._select(
-            call, sa.and_(networks.c.state == "active", visible_to(project_id), named)
-        )
+        return self._select(call, sa.and_(is_shown, visible_to(project_id), named))
 
     def _select(self, call: Call, where: sa.ColumnElement[bool]) -> Sequence[Network]:
         return self._database.read(call, lambda tx: networks_of(tx.execute(select_networks(where))))
@@ -144,7 +143,7 @@ class NetworkStore:
                 tx.execute(subnets.insert(), subnet_row(network, subnet))
             written()
 
-        self._settle(call, work)
+        settled(self._database, call, work)
 
     def activate(self, call: Call, reserved_id: str, network: Network) -> None:
         """Make a reserved network active under the id that Quantum gave it.
@@ -195,9 +194,9 @@ class NetworkStore:
                 refuse_label(tx, replace(network, label=changes["label"]))
             if changes:
                 tx.execute(networks.update().where(_active(network.id)).values(**changes))
-            return _one(tx, network.id)
+            return read_network(tx, network.id)
 
-        return self._settle(call, work)
+        return settled(self._database, call, work)
 
     def set_host(self, call: Call, network_id: str, host: str) -> str:
         """Make the host the network's unless it has one, and return the one it has then.
@@ -212,7 +211,7 @@ class NetworkStore:
                 .where(_active(network_id), networks.c.host.is_(None))
                 .values(host=host)
             )
-            return str(_one(tx, network_id).host)
+            return str(read_network(tx, network_id).host)
 
         return self._database.write(call, work)
 
@@ -224,21 +223,12 @@ class NetworkStore:
 
         def work(tx: Connection) -> Network:
             if project:
-                _make_global(tx, _one(tx, network_id))
+                _make_global(tx, read_network(tx, network_id))
             if host:
                 tx.execute(networks.update().where(_active(network_id)).values(host=None))
-            return _one(tx, network_id)
+            return read_network(tx, network_id)
 
-        return self._settle(call, work)
-
-    def _settle(self, call: Call, work: Callable[[Connection], T]) -> T:
-        """Run work that checks before it writes; check again when another writer came between."""
-        for _ in range(SETTLE_ATTEMPTS):
-            try:
-                return self._database.write(call, work)
-            except IntegrityError:
-                continue
-        return self._database.write(call, work)
+        return settled(self._database, call, work)
 
     # --- deleting ---
 
@@ -251,15 +241,15 @@ class NetworkStore:
 
         :param written: called with what will be returned when only the commit is left
         :raises NetworkBusy: it has vifs; nothing is marked
-        :raises NetworkInTransition: it is being made
+        :raises NetworkInTransition: it is being made or changed
         :raises NetworkNotFound: there is none
         """
 
         def work(tx: Connection) -> Deletion:
             fresh = _mark(tx, network_id, "active")
             if not fresh and not _mark(tx, network_id, "deleting"):
-                raise NetworkInTransition(_one(tx, network_id, "building").label, "building")
-            network = _one(tx, network_id, "deleting")
+                raise _in_transition(tx, network_id)
+            network = read_network(tx, network_id, state=networks.c.state == "deleting")
             joined = sa.select(sa.func.count()).where(vifs.c.network_id == network_id)
             found = sa.select(networks.c.epoch, joined.scalar_subquery())
             epoch, busy = tx.execute(found.where(networks.c.id == network_id)).one()
@@ -292,15 +282,26 @@ def _same(network: Network) -> sa.ColumnElement[bool]:
 
 
 def _active(network_id: str) -> sa.ColumnElement[bool]:
-    return sa.and_(networks.c.id == network_id, networks.c.state == "active")
+    return sa.and_(networks.c.id == network_id, is_shown)
 
 
-def _one(tx: Connection, network_id: str, state: str = "active") -> Network:
-    where = sa.and_(networks.c.id == network_id, networks.c.state == state)
-    found = networks_of(tx.execute(select_networks(where)))
+def read_network(
+    tx: Connection, network_id: str, *, state: sa.ColumnElement[bool] = is_shown
+) -> Network:
+    """Return the network of that id that is shown, or in another state.
+
+    :raises NetworkNotFound: there is none
+    """
+    found = networks_of(tx.execute(select_networks(networks.c.id == network_id, state)))
     if not found:
         raise NetworkNotFound(network_id)
     return found[0]
+
+
+def _in_transition(tx: Connection, network_id: str) -> NetworkInTransition | NetworkNotFound:
+    named = sa.select(networks.c.label, networks.c.state).where(networks.c.id == network_id)
+    row = tx.execute(named).one_or_none()
+    return NetworkInTransition(row.label, row.state) if row else NetworkNotFound(network_id)
 
 
 def _mark(tx: Connection, network_id: str, state: str) -> bool:

@@ -28,6 +28,10 @@ NETWORK_COLUMNS = [c.label(f"network_{c.name}") for c in networks.c]
 SUBNET_COLUMNS = [c.label(f"subnet_{c.name}") for c in subnets.c]
 
 
+is_shown = networks.c.state.in_(["active", "updating"])
+"""Whether a network is shown and used; in other states it is being made or deleted."""
+
+
 def select_networks(*where: sa.ColumnElement[bool]) -> sa.Select[Any]:
     """Return the one statement that reads networks with their subnets, in order of creation."""
     return (

@@ -11,7 +11,7 @@ from sqlalchemy.exc import IntegrityError
 from qplug.errors import MacInUse, NetworkNotFound
 from qplug.model import Allocation, Vif
 from qplug.store.records import VifRecord
-from qplug.store.rows import NO_MAC
+from qplug.store.rows import NO_MAC, is_shown
 from qplug.store.tables import allocations, instances, networks, vifs
 
 CHUNK = 100
@@ -38,7 +38,7 @@ def _insert_on_active(tx: Connection, rows: Sequence[sa.Select[Any]]) -> int:
     on_active = (
         sa.select(new)
         .join_from(new, networks, networks.c.id == new.c.network_id)
-        .where(networks.c.state == "active")
+        .where(is_shown)
         .with_for_update(read=True, of=networks)
     )
     insert = vifs.insert().from_select(list(new.c.keys()), on_active)
@@ -59,9 +59,7 @@ def _vif_columns(position: int, vif: Vif) -> list[sa.Label[Any]]:
 
 
 def _inactive(tx: Connection, network_ids: Sequence[str]) -> str:
-    query = sa.select(networks.c.id).where(
-        networks.c.id.in_(network_ids), networks.c.state == "active"
-    )
+    query = sa.select(networks.c.id).where(networks.c.id.in_(network_ids), is_shown)
     active = set(tx.execute(query).scalars())
     return ", ".join(dict.fromkeys(id_ for id_ in network_ids if id_ not in active))
 

@@ -1,0 +1,98 @@
+"""Changing networks: what is told of them, and their subnets while instances use them."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from qplug.contracts import SubnetUpdates
+from qplug.errors import InvalidInput, NotSupported
+from qplug.manager.chain import Chain, Undo, all_or_nothing, step
+from qplug.manager.hosts import Hosts
+from qplug.manager.requests import check_network
+from qplug.manager.subnet_changes import SubnetChanges, changed
+from qplug.manager.waiting import waited
+from qplug.model import Call, Network
+from qplug.store import NetworkChanges
+from qplug.store.records import new_epoch
+
+
+class Changing:
+    """Changes networks."""
+
+    def __init__(self, chain: Chain, hosts: Hosts) -> None:
+        self._chain = chain
+        self._hosts = hosts
+        self._store = chain.store.networks
+        self._updates = chain.store.network_updates
+
+    def change(
+        self,
+        call: Call,
+        network: Network,
+        changes: NetworkChanges,
+        asked: SubnetChanges | None = None,
+    ) -> Network:
+        """Change a network and return it as it is then. Whatever fails, nothing is changed.
+
+        An address in use stays with its vif, also where it is reserved or outside the pools now.
+
+        :raises LabelInUse: its owner has another one of that label
+        :raises CidrConflict: an added subnet overlaps another one of the network or its owner
+        :raises InvalidInput: what is asked can never be right
+        :raises NetworkInTransition: another command changes it until the deadline
+        :raises NotSupported: the IPAM driver cannot change subnets
+        """
+        unknown = sorted(changes.keys() - NetworkChanges.__annotations__)
+        if unknown:
+            wanted = f"one of {', '.join(NetworkChanges.__annotations__)}"
+            raise InvalidInput("change", unknown[0], wanted)
+        check_network(replace(network, **changes))
+        if asked is None:
+            return self._store.update(call, network, **changes)
+        self._chain.refuse_other_drivers(network)
+        self._hosts.refuse_other_host(network)
+        with all_or_nothing() as undo:
+            return self._change(call, network.id, changes, asked, undo)
+
+    def _change(
+        self,
+        call: Call,
+        network_id: str,
+        changes: NetworkChanges,
+        asked: SubnetChanges,
+        undo: Undo,
+    ) -> Network:
+        late, epoch = self._chain.overtime, new_epoch()
+        before = self._begin(call, network_id, epoch, undo)
+        after = changed(before, asked, self._chain.new_id)
+        if _limits(before) != _limits(after):
+            self._reshape(call, before, after, undo)
+        self._hosts.reshape(call, before, after, undo)
+        undo.unless(lambda: self._updates.has_ended(late(call), network_id, epoch))
+        return self._updates.end(call, before, after, epoch, changes)
+
+    def _begin(self, call: Call, network_id: str, epoch: int, undo: Undo) -> Network:
+        late, updates = self._chain.overtime, self._updates
+
+        def written() -> None:
+            undo.add(
+                f"network {network_id} stays as if it were being changed",
+                lambda: updates.cancel(late(call), network_id, epoch),
+            )
+
+        return waited(call, lambda: updates.begin(call, network_id, epoch, written))
+
+    def _reshape(self, call: Call, before: Network, after: Network, undo: Undo) -> None:
+        ipam, late = self._chain.ipam, self._chain.overtime
+        if not isinstance(ipam, SubnetUpdates):
+            raise NotSupported("way to change subnets", "ipam", self._chain.names.ipam)
+        undo.add(
+            f"IPAM may keep other subnets of network {before.id} than are recorded",
+            lambda: ipam.update_subnets(late(call), before),
+        )
+        with step(call, "ipam", "changing subnets"):
+            ipam.update_subnets(call, after)
+
+
+def _limits(network: Network) -> Sequence[object]:
+    """Return what decides which addresses vifs may get."""
+    return [(subnet.id, subnet.pools, subnet.reserved) for subnet in network.subnets]

@@ -9,5 +9,8 @@ import pytest
 
 # Before any of them is imported, so that a failed assert of theirs shows its values.
 pytest.register_assert_rewrite(
-    *[f"{__name__}.{module}" for module in ("suite", "ipam", "quantum", "mac", "l3", "dhcp")]
+    *[
+        f"{__name__}.{module}"
+        for module in ("suite", "migrations", "ipam", "quantum", "mac", "l3", "dhcp")
+    ]
 )

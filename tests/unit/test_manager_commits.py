@@ -5,10 +5,11 @@ from contextlib import suppress
 from typing import Any
 
 import pytest
-from netaddr import IPAddress
+from netaddr import IPAddress, IPNetwork
 from sqlalchemy.engine.default import DefaultDialect
 
 from qplug.errors import DatabaseUnavailable, FixedIpNotFoundForAddress, NetworkNotFound
+from qplug.manager import SubnetChanges
 from qplug.store.tables import instances, networks, subnets
 from qplug.testing.chain import RecordedChain, instance
 from qplug.testing.databases import every_database
@@ -116,6 +117,22 @@ def test_a_creation_unheard_of_leaves_nothing(
     for succeeded in commits.each_of(lambda: chain.admin.create(GREEN), unheard):
         assert not succeeded
         assert all_of(chain) == before
+
+
+def test_a_change_of_subnets_unheard_of_is_undone_or_stands_everywhere(
+    chain: RecordedChain, commits: Commits, unheard: BaseException
+) -> None:
+    before, [blue] = all_of(chain), chain.admin.get_all()
+    wider = SubnetChanges(cidrs=(IPNetwork("10.0.1.0/24"),))
+    for succeeded in commits.each_of(lambda: chain.admin.update("blue", wider), unheard):
+        stands = len(chain.admin.get("blue").subnets) == 3
+        assert stands or not succeeded
+        assert stands == (len(chain.ipam.subnet_ids(call(), blue.id)) == 3)
+        assert {row["state"] for row in chain.table(networks)} == {"active"}
+        if stands:
+            break
+        assert all_of(chain) == before
+    assert stands
 
 
 def test_a_deletion_unheard_of_is_cancelled_or_completed_by_the_next_one(

@@ -1,7 +1,7 @@
 """What the real world brings into a manager, made repeatable."""
 
 import random
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Any
@@ -45,29 +45,39 @@ class Statements(list[str]):
     """The SQL sent since it was last cleared, without what only begins and ends transactions."""
 
     transactions = 0
+    """Those that were committed."""
+    rollbacks = 0
 
     def clear(self) -> None:
         """Forget what was sent so far."""
         super().clear()
-        self.transactions = 0
+        self.transactions = self.rollbacks = 0
 
 
 @contextmanager
 def counted_statements() -> Iterator[Statements]:
-    """Note all SQL that this process sends, by whatever engine, and how many transactions."""
+    """Note all SQL that this process sends, by whatever engine, and how its transactions end."""
     seen = Statements()
 
     def note(_: Any, __: Any, statement: str, *___: Any) -> None:
         if not statement.upper().startswith(CONTROL):
             seen.append(statement)
 
-    def ended(_: Any) -> None:
+    def committed(_: Any) -> None:
         seen.transactions += 1
 
-    event.listen(Engine, "before_cursor_execute", note)
-    event.listen(Engine, "commit", ended)
+    def rolled_back(_: Any) -> None:
+        seen.rollbacks += 1
+
+    listeners: dict[str, Callable[..., None]] = {
+        "before_cursor_execute": note,
+        "commit": committed,
+        "rollback": rolled_back,
+    }
+    for name, listener in listeners.items():
+        event.listen(Engine, name, listener)
     try:
         yield seen
     finally:
-        event.remove(Engine, "before_cursor_execute", note)
-        event.remove(Engine, "commit", ended)
+        for name, listener in listeners.items():
+            event.remove(Engine, name, listener)

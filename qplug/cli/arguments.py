@@ -32,6 +32,16 @@ def addresses(text: str) -> "IPRange":
     return address_range(text if "-" in text else f"{text}-{text}")
 
 
+def percentage(text: str) -> int:
+    """Return a number of percent that something can reach.
+
+    :raises InvalidInput: it is none
+    """
+    if not (text.isascii() and text.isdigit() and 1 <= int(text[:9]) <= 100):
+        raise InvalidInput("percentage", text, "a whole number from 1 to 100")
+    return int(text)
+
+
 def network_request(text: str) -> "NetworkRequest":
     """Return what ``NETWORK[=IP[,IP6]]`` asks for."""
     from qplug.model import NetworkRequest

@@ -18,6 +18,9 @@ DEEP = ("json", "yaml")
 EXACT = 10**7
 """Counts up to this are shown in full to people."""
 
+FULL = 100
+"""Percent."""
+
 
 class Nested(FormattableColumn[Any]):
     """A value with parts: JSON and YAML show them all, a table one a line, csv their names."""
@@ -71,7 +74,8 @@ NETWORK = (
     "drivers",
     "subnets",
 )
-USAGE = ("network", "cidr", "used", "resting", "held", "reserved", "free")
+COUNTS = ("used", "resting", "held", "reserved", "free")
+USAGE = ("network", "cidr", *COUNTS, "percent", "warning")
 INSTANCE = ("id", "project_id", "name", "zone", "host", "rxtx_factor")
 VIF = ("id", "mac", "network_id", "instance_id", "project_id")
 INFO = ("network", "mac", "addresses")
@@ -97,10 +101,12 @@ def network_row(network: "Network", *, brief: bool = False) -> tuple[Any, ...]:
     )
 
 
-def usage_row(network: "Network", usage: "SubnetUsage") -> tuple[Any, ...]:
-    """Return the columns of ``USAGE``."""
-    counts = (Count(getattr(usage, name)) for name in USAGE[2:])
-    return (network.label, str(usage.cidr), *counts)
+def usage_row(network: "Network", usage: "SubnetUsage", warn_at: int) -> tuple[Any, ...]:
+    """Return the columns of ``USAGE``; there is a warning from so many percent on."""
+    counts = (Count(getattr(usage, name)) for name in COUNTS)
+    warning = "full" if usage.percent >= FULL else "nearly full"
+    told = warning if usage.percent >= warn_at else None
+    return (network.label, str(usage.cidr), *counts, usage.percent, told)
 
 
 def instance_row(instance: "Instance") -> tuple[Any, ...]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from cliff.lister import Lister
 
 from qplug.cli import columns
-from qplug.cli.arguments import add_network, addresses, gateway
+from qplug.cli.arguments import add_network, addresses, gateway, percentage
 from qplug.cli.base import ManagerCommand, Printed, Row, Rows, Shown, WrongUsage
 from qplug.errors import NetworkHasHost
 from qplug.parsing import address, address_range, cidr
@@ -201,7 +201,7 @@ class NetworkUsage(Printed, Lister):
     """Count the addresses of subnets.
 
     Resting ones were released a short while ago, held ones wait for a clean-up, and reserved ones
-    are never given.
+    are never given. The percentage is what is used or held of all that are not reserved.
     """
 
     columns = columns.USAGE
@@ -212,12 +212,19 @@ class NetworkUsage(Printed, Lister):
         parser.add_argument(
             "network", nargs="?", metavar="NETWORK", help="its id or label; by default all"
         )
+        parser.add_argument(
+            "--warn-at",
+            type=percentage,
+            metavar="PERCENT",
+            help="warn of subnets from here on, instead of at [ipam] usage_warning",
+        )
         return parser
 
     def take_action(self, parsed_args: Namespace) -> Rows:
         """Count them."""
         counted = self.api.get_usage(parsed_args.network)
-        return columns.USAGE, [columns.usage_row(network, usage) for network, usage in counted]
+        warn_at = parsed_args.warn_at or int(self.app.conf.ipam.usage_warning)
+        return columns.USAGE, [columns.usage_row(*each, warn_at) for each in counted]
 
 
 class NetworkDelete(ManagerCommand):

@@ -150,6 +150,14 @@ def _ipam_opts() -> Sequence[cfg.Opt]:
             help="Seconds a released address rests before another instance may get it, "
             "unless DHCP says earlier that its lease has ended.",
         ),
+        cfg.IntOpt(
+            "usage_warning",
+            default=90,
+            min=1,
+            max=100,
+            help="Percentage of a subnet's addresses in use from which 'qplug network usage' "
+            "calls it nearly full.",
+        ),
     )
 
 

@@ -178,11 +178,47 @@ def test_usage_counts_every_address_once(qplug: Commands) -> None:
         "held": 0,
         "reserved": 3,
         "free": 4,
+        "percent": 20,
+        "warning": None,
     }
     counts = [six[name] for name in ("used", "resting", "held", "reserved", "free")]
     assert sum(counts) == 2**64
     assert len(qplug("network usage -f json").json) == 3
     assert len(qplug("--project b network usage -f json").json) == 1
+
+
+def test_usage_warns_of_subnets_that_are_nearly_full(qplug: Commands) -> None:
+    qplug("network create blue --cidr 10.0.0.0/29 --cidr 10.0.1.0/24 --project a")
+    for number in range(5):
+        qplug(f"instance allocate {INSTANCE[:-1]}{number} --project a")
+        one, other = qplug("network usage --warn-at 60 -f json -c percent -c warning").json
+        expected = [None, None, "nearly full", "nearly full", "full"][number]
+        assert one == {"percent": 20 * (number + 1), "warning": expected}
+        assert other["warning"] is None
+    assert qplug("network usage blue -c warning -f value").out == "full\n-\n"
+    assert "a whole number from 1 to 100" in qplug("network usage --warn-at 0").sentence
+
+
+def test_a_resting_address_counts_as_neither_used_nor_a_reason_to_warn(qplug: Commands) -> None:
+    qplug("network create blue --cidr 10.0.0.0/30 --project a")
+    qplug(f"instance allocate {INSTANCE} --project a")
+    qplug(f"instance deallocate {INSTANCE}")
+    (usage,) = qplug("network usage blue -f json").json
+    assert (usage["resting"], usage["percent"], usage["warning"]) == (1, 0, None)
+
+
+def test_set_changes_subnets_that_are_in_use(qplug: Commands) -> None:
+    qplug("network create blue --cidr 10.0.0.0/24 --dns 192.0.2.1 --project a")
+    qplug(f"instance allocate {INSTANCE} --project a")
+    line = "network set blue --pool 10.0.0.20-10.0.0.29 --reserve 10.0.0.25 --cidr 10.0.1.0/24"
+    one, other = qplug(f"{line} --gateway none --dns 192.0.2.9 -f json").json["subnets"]
+    assert (one["pools"], one["reserved"]) == (["10.0.0.20-10.0.0.29"], ["10.0.0.25"])
+    assert (other["cidr"], other["gateway"]) == ("10.0.1.0/24", None)
+    assert one["dns"] == other["dns"] == ["192.0.2.9"]
+    assert qplug("network usage blue -f value -c used -c free").out == "1 9\n0 253\n"
+    line = "network set blue --no-pool 10.0.0.0/24 --unreserve 10.0.0.20-10.0.0.30 --no-dns"
+    one, _ = qplug(f"{line} -f json").json["subnets"]
+    assert (one["pools"], one["reserved"], one["dns"]) == ([], [], [])
 
 
 def test_a_table_shortens_what_csv_spells_out(qplug: Commands) -> None:

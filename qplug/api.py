@@ -208,6 +208,10 @@ class NetworkApi:
         """Make this host serve its networks as they are recorded, and nothing else of ours."""
         self._manager.init_host(self._context)
 
+    def sweep_host(self) -> int:
+        """Let addresses go whose DHCP leases ended on this host, and return how many did."""
+        return self._manager.sweep_host(self._context)
+
 
 def _warn_of(ignored: dict[str, Any], conf: Any) -> None:
     expected = {

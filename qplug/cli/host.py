@@ -2,7 +2,7 @@
 
 from argparse import Namespace
 
-from qplug.cli.base import ManagerCommand
+from qplug.cli.base import ManagerCommand, Row, Shown
 
 
 class HostInit(ManagerCommand):
@@ -14,3 +14,16 @@ class HostInit(ManagerCommand):
     def take_action(self, parsed_args: Namespace) -> None:
         """Serve them."""
         self.api.init_host()
+
+
+class HostSweep(Shown):
+    """Let addresses go whose DHCP leases ended on this machine.
+
+    They would else rest until [ipam] reuse_delay is over.
+    """
+
+    columns = ("ended",)
+
+    def take_action(self, parsed_args: Namespace) -> Row:
+        """Let them go."""
+        return self.columns, (self.api.sweep_host(),)

@@ -21,6 +21,7 @@ from qplug.manager.policy import Policy
 from qplug.manager.release import Release
 from qplug.manager.requests import NetworkSpec, check_instance, check_name, check_uuid
 from qplug.manager.subnet_changes import SubnetChanges
+from qplug.manager.sweep import Sweep
 from qplug.model import (
     Call,
     FixedIp,
@@ -55,6 +56,7 @@ class Manager:
         self.deleting = Deleting(chain, self.hosts)
         self.instances = Instances(chain, self.hosts, Release(chain, self.hosts), info)
         self.fixed_ips = FixedIps(chain, self.hosts, info)
+        self.sweep = Sweep(chain)
 
     def close(self) -> None:
         """Give back drivers and database."""
@@ -263,6 +265,11 @@ class Manager:
         """Make this host serve its networks; see :meth:`Hosts.init_host`."""
         self._policy.check(context, "init_host")
         self.hosts.init_host(self._call(context))
+
+    def sweep_host(self, context: Context) -> int:
+        """Let addresses go whose leases ended on this host; see :meth:`Sweep.run`."""
+        self._policy.check(context, "sweep_host")
+        return self.sweep.run(self._call(context))
 
     # --- rights ---
 

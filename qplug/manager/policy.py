@@ -49,6 +49,7 @@ ACTIONS = {
     "add_fixed_ip_to_instance": (OWNER, "Give an instance one address more"),
     "remove_fixed_ip_from_instance": (OWNER, "Take an address from an instance"),
     "init_host": (ADMIN, "Make a host serve its networks"),
+    "sweep_host": (ADMIN, "Let addresses go whose leases ended on a host"),
 }
 """Every guarded operation, with its default rule and what it lets a caller do."""
 

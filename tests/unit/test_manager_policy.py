@@ -82,10 +82,11 @@ OPERATIONS: dict[str, Operation] = {
         c, i.id, IPAddress("10.0.0.2")
     ),
     "init_host": lambda m, c, n, i: m.init_host(c),
+    "sweep_host": lambda m, c, n, i: m.sweep_host(c),
 }
 """Every action, done by somebody to a network and an instance on it."""
 
-ADMINS = {"disassociate_network", "set_network_host", "init_host"}
+ADMINS = {"disassociate_network", "set_network_host", "init_host", "sweep_host"}
 SILENT = {
     "create_networks",
     "get_all_networks",
@@ -132,7 +133,11 @@ def refusal_of(action: str) -> AbstractContextManager[object]:
     """Return what expects how the action is refused to a stranger, if it is."""
     if action in SILENT:
         return nullcontext()
-    named = {"init_host", "allocate_for_instance"}  # the caller says itself whose it is
+    named = {
+        "init_host",
+        "sweep_host",
+        "allocate_for_instance",
+    }  # the caller says itself whose it is
     return pytest.raises(Forbidden if action in named else NotFound)
 
 

@@ -8,7 +8,7 @@ from threading import Event, Thread
 
 import pytest
 import sqlalchemy as sa
-from netaddr import IPAddress
+from netaddr import IPAddress, IPRange
 from oslo_config.cfg import ConfigOpts
 from race_log import RaceLog
 from race_tables import faults_in, nova_addresses, nova_subnets, read_tables
@@ -19,7 +19,7 @@ from qplug.api import NetworkApi
 from qplug.db import connection_url
 from qplug.db.engine import make_engine
 from qplug.factory import create_manager
-from qplug.manager import Context, Manager
+from qplug.manager import Context, Manager, SubnetChanges
 from qplug.model import Network, assignable
 from qplug.testing.chain import instance
 from qplug.testing.databases import every_database, on_servers
@@ -98,6 +98,15 @@ def come_and_go(racer: Racer) -> None:
             racer.allocate()
 
 
+def come_and_go_by_name(racer: Racer, addresses: Sequence[str]) -> None:
+    """Do the same, and ask for one of the addresses by name as a rule."""
+    for _ in range(ROUNDS):
+        if racer.has and racer.chance.random() < 0.5:
+            racer.deallocate()
+        else:
+            racer.allocate(*[racer.chance.choice(addresses)][: racer.chance.random() < 0.7])
+
+
 @every_database
 def test_a_24_is_filled_to_the_last_address_and_given_again_and_again(course: Course) -> None:
     network = course.network("10.0.0.0/24")
@@ -110,7 +119,7 @@ def test_a_24_is_filled_to_the_last_address_and_given_again_and_again(course: Co
 @every_database
 def test_every_address_asked_for_by_name_goes_to_one_of_those_who_ask(course: Course) -> None:
     network = course.network("10.0.0.0/24", pools=POOLS, reuse_delay=0.3)
-    (all_,) = [[str(a) for part in assignable(s) for a in part] for s in network.subnets]
+    all_ = [str(a) for s in network.subnets for part in assignable(s) for a in part]
 
     def ask_for_a_quarter(racer: Racer) -> None:
         """Every address is wanted by two processes, who come upon it at about the same time."""
@@ -119,14 +128,9 @@ def test_every_address_asked_for_by_name_goes_to_one_of_those_who_ask(course: Co
                 racer.allocate(address)
         until_full(racer)
 
-    def come_and_go_by_name(racer: Racer) -> None:
-        for _ in range(ROUNDS):
-            if racer.has and racer.chance.random() < 0.5:
-                racer.deallocate()
-            else:
-                racer.allocate(*[racer.chance.choice(all_)][: racer.chance.random() < 0.7])
-
-    log = course.run(network, fill=ask_for_a_quarter, rounds=come_and_go_by_name)
+    log = course.run(
+        network, fill=ask_for_a_quarter, rounds=lambda racer: come_and_go_by_name(racer, all_)
+    )
     refusals = [("allocate", FULL), ("allocate", IN_USE)]
     course.judge(log, network, seen=[("allocate", ""), ("deallocate", ""), *refusals])
     assert sorted(log.given("fill"), key=IPAddress) == all_
@@ -166,6 +170,32 @@ def test_fixed_ips_are_added_until_all_subnets_are_full_and_removed_again(course
     log = course.run(network, fill=add_until_full, rounds=add_and_remove)
     refusals = [("add", FULL), ("add", IN_USE)]
     course.judge(log, network, seen=[("add", ""), ("remove", ""), *refusals])
+    assert sorted(log.given("fill"), key=IPAddress) == all_
+
+
+@every_database
+def test_pools_and_reservations_change_while_addresses_come_and_go(course: Course) -> None:
+    network = course.network("10.0.0.0/24", pools=POOLS, reuse_delay=0.3)
+    all_ = [str(a) for s in network.subnets for part in assignable(s) for a in part]
+    pools = network.subnets[0].pools
+
+    def race_with_an_operator(racer: Racer) -> None:
+        if racer.number:
+            come_and_go_by_name(racer, all_)
+            return
+        for _ in range(ROUNDS // 5):
+            first = racer.chance.randrange(len(all_) - 40)
+            block = all_[first : first + 40]
+            reservation = (IPRange(block[0], block[-1]),)
+            racer.narrow(SubnetChanges(reserved=reservation), block)
+            racer.widen(SubnetChanges(unreserved=reservation), block)
+            racer.narrow(SubnetChanges(pools=pools[1:]), all_[:60])
+            racer.widen(SubnetChanges(pools=pools), all_[:60])
+
+    log = course.run(network, fill=until_full, rounds=race_with_an_operator)
+    refusals = [("allocate", FULL), ("allocate", IN_USE), ("allocate", "FixedIpInvalid")]
+    changes = [("narrow", ""), ("widen", "")]
+    course.judge(log, network, seen=[("allocate", ""), ("deallocate", ""), *changes, *refusals])
     assert sorted(log.given("fill"), key=IPAddress) == all_
 
 

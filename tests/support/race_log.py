@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 TAKING = ("allocate", "add")
 GIVING_BACK = ("deallocate", "remove")
+CLOSING, OPENING = "narrow", "widen"
 SECOND = 1_000_000_000
 
 FOREVER = 1 << 63
@@ -22,12 +23,13 @@ class Operation:
     """One call, as the process that made it saw it; times are in nanoseconds."""
 
     act: str
-    """One of TAKING or GIVING_BACK."""
+    """One of TAKING or GIVING_BACK; or CLOSING or OPENING, from outside pools or into them."""
     instance: str
+    """Or who else has the addresses now."""
     began: int
     ended: int
     addresses: Sequence[str] = ()
-    """What was taken or given back."""
+    """What was taken or given back, closed or opened."""
     wanted: Sequence[str] = ()
     """What was asked for by name."""
     refused: str = ""
@@ -81,10 +83,15 @@ class RaceLog:
         self.operations = sorted(operations, key=lambda each: each.ended)
         self.subnets = subnets
         self.rest = int(reuse_delay * SECOND)
-        self.holdings = list(_holdings(self.operations))
+        self.holdings: list[Holding] = []
         self._by_address: dict[str, list[Holding]] = defaultdict(list)
-        for each in self.holdings:
-            self._by_address[each.address].append(each)
+        self._closed: dict[str, list[Holding]] = defaultdict(list)
+        for each in _holdings(self.operations):
+            if each.taken.act == CLOSING:
+                self._closed[each.address].append(each)
+            else:
+                self.holdings.append(each)
+                self._by_address[each.address].append(each)
 
     @property
     def held(self) -> set[tuple[str, str]]:
@@ -118,6 +125,7 @@ class RaceLog:
             *self._false_exhaustions(),
             *self._false_refusals(),
             *self._broken_rests(),
+            *self._broken_limits(),
         ]
 
     def _missing(self, seen: Iterable[tuple[str, str]]) -> Iterator[str]:
@@ -135,8 +143,16 @@ class RaceLog:
         for each in self.operations:
             full = each.refused == "NoMoreFixedIps" and each.act in TAKING
             in_use = each.refused == "FixedIpAlreadyInUse" and each.wanted
-            if each.refused and not (full or in_use):
+            if each.refused and not (full or in_use or self._is_closed(each)):
                 yield f"{each.act} failed: {each.refused}: {each.said}"
+
+    def _is_closed(self, refused: Operation) -> bool:
+        """Say whether vifs could not have what was asked for at some moment of the operation."""
+        return refused.refused == "FixedIpInvalid" and any(
+            _meet(closed.possible, refused)
+            for address in refused.wanted
+            for closed in self._closed[address]
+        )
 
     def _strangers(self) -> Iterator[str]:
         known = {address for subnet in self.subnets for address in subnet}
@@ -171,7 +187,8 @@ class RaceLog:
 
     def _free(self, address: str) -> Iterator[Span]:
         since = -1
-        for begin, end in sorted(each.possible for each in self._by_address[address]):
+        kept_back = [*self._by_address[address], *self._closed[address]]
+        for begin, end in sorted(each.possible for each in kept_back):
             if begin > since:
                 yield Span(since, begin)
             since = max(since, end)
@@ -191,7 +208,7 @@ class RaceLog:
         begin, end = holding.possible
         if holding.taken.instance != refused.instance:
             end += self.rest
-        return begin <= refused.ended and refused.began <= end
+        return _meet(Span(begin, end), refused)
 
     def _broken_rests(self) -> Iterator[str]:
         for each in self.holdings:
@@ -208,18 +225,28 @@ class RaceLog:
             and taken.ended < holding.left.began + self.rest
         )
 
+    def _broken_limits(self) -> Iterator[str]:
+        for each in self.holdings:
+            for begin, end in (closed.certain for closed in self._closed[each.address]):
+                if begin < each.taken.began and each.taken.ended < end:
+                    yield f"{each.address} was given while it was outside of what vifs may get"
+
 
 def _holdings(operations: Iterable[Operation]) -> Iterator[Holding]:
     """Yield what was held; an instance is one process's, so its operations are in order."""
     held: dict[tuple[str, str], Operation] = {}
     for each in operations:
         for address in () if each.refused else each.addresses:
-            if each.act in TAKING:
+            if each.act in (*TAKING, CLOSING):
                 held[each.instance, address] = each
             else:
                 yield Holding(address, held.pop((each.instance, address)), each)
     for (_, address), taken in held.items():
         yield Holding(address, taken)
+
+
+def _meet(span: Span, operation: Operation) -> bool:
+    return span.begin <= operation.ended and operation.began <= span.end
 
 
 def _has_a_moment_outside(spans: Iterable[Span], during: Operation) -> bool:

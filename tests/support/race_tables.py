@@ -30,6 +30,7 @@ nova_addresses = sa.table(
     sa.column("subnet_id"),
     sa.column("address", Address),
     sa.column("vif_id"),
+    sa.column("assignable", sa.Boolean),
 )
 
 
@@ -64,7 +65,7 @@ def read_tables(url: str) -> Tables:
             store={(r.subnet_id, r.address): r.vif_id for r in tx.execute(sa.select(allocations))},
             used={(r.subnet_id, r.address): r.vif_id for r in ipam if r.vif_id},
             unused=[
-                *((r.subnet_id, r.address) for r in ipam if not r.vif_id),
+                *((r.subnet_id, r.address) for r in ipam if r.assignable and not r.vif_id),
                 *(place for r in tx.execute(sa.select(nova_free)) for place in _places(r)),
             ],
             attachments=tx.execute(sa.select(local_ports.c.attachment)).scalars().all(),

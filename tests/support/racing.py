@@ -15,7 +15,7 @@ from race_log import Operation
 
 from qplug.api import NetworkApi
 from qplug.factory import create_manager
-from qplug.manager import Context, Manager
+from qplug.manager import Context, Manager, SubnetChanges
 from qplug.model import Network, NetworkRequest
 from qplug.testing.chain import instance
 from qplug.testing.clock import Statements, counted_statements
@@ -98,6 +98,21 @@ class Racer:
 
         self._note("remove", owner, work)
 
+    def narrow(self, changes: SubnetChanges, closed: Sequence[str]) -> None:
+        """Change the network so that vifs may have some addresses no more."""
+        self._change("narrow", changes, closed)
+
+    def widen(self, changes: SubnetChanges, opened: Sequence[str]) -> None:
+        """Change the network so that vifs may have some addresses again."""
+        self._change("widen", changes, opened)
+
+    def _change(self, act: str, changes: SubnetChanges, addresses: Sequence[str]) -> None:
+        def work() -> Sequence[str]:
+            self._api.update(self.network.id, changes)
+            return addresses
+
+        self._note(act, "operator", work)
+
     def _take(
         self, act: str, owner: str, work: Callable[[], list[str]], wanted: Sequence[str]
     ) -> bool:
@@ -110,10 +125,11 @@ class Racer:
         self,
         act: str,
         owner: str,
-        work: Callable[[], list[str]],
+        work: Callable[[], Sequence[str]],
         wanted: Sequence[str] = (),
-    ) -> list[str]:
-        addresses, refused, said = [], "", ""
+    ) -> Sequence[str]:
+        addresses: Sequence[str] = ()
+        refused, said = "", ""
         self._sent.clear()
         began = time.monotonic_ns()
         try:

@@ -111,6 +111,17 @@ def test_an_address_given_by_name_while_it_rests_for_another_is_found() -> None:
     assert asked("2", (13, 14)) == asked("1", (5, 6)) == []
 
 
+def test_addresses_are_not_there_while_they_are_outside_of_what_vifs_may_get() -> None:
+    narrow = _operation("narrow", "operator", (1, 2), addresses=["a"])
+    widen = _operation("widen", "operator", (5, 6), addresses=["a"])
+    full, given = was_refused("1", FULL, (3, 4)), took("1", "a", at=(3, 4))
+    invalid = was_refused("1", "FixedIpInvalid", (3, 4), wanted=["a"])
+    assert faults(narrow, full, invalid, widen, subnets=["a"]) == []
+    assert len(faults(full, subnets=["a"])) == len(faults(invalid)) == 1
+    assert len(faults(narrow, given, widen)) == 1
+    assert faults(narrow, took("1", "a", at=(0, 4)), widen) == []
+
+
 @pytest.mark.parametrize(
     "done",
     [

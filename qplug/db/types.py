@@ -1,13 +1,11 @@
 """Column types that mean the same on SQLite, PostgreSQL and MariaDB."""
 
-from collections.abc import Collection
 from datetime import UTC, datetime
 from typing import Any, cast
 
 import sqlalchemy as sa
 from netaddr import IPAddress
 from sqlalchemy.engine import Dialect
-from sqlalchemy.sql import operators
 from sqlalchemy.types import TypeEngine
 
 
@@ -61,32 +59,20 @@ class _LongText(sa.types.TypeDecorator[str]):
         return dialect.type_descriptor(sa.Text())
 
 
-class _IdComparator(sa.types.TypeDecorator.Comparator[str], sa.String.Comparator[str]):
-    """Leaves out of the statement what databases refuse to compare with ASCII text."""
-
-    def operate(self, op: operators.OperatorType, *other: Any, **rest: Any) -> Any:
-        if op is operators.eq and isinstance(other[0], str) and not _may_be_id(other[0]):
-            return sa.false()
-        if op is operators.in_op and isinstance(other[0], Collection):
-            return super().operate(op, [value for value in other[0] if _may_be_id(value)], **rest)
-        return super().operate(op, *other, **rest)
-
-
 class _Identifier(sa.types.TypeDecorator[str]):
     impl = sa.String
     cache_ok = True
-    comparator_factory = _IdComparator
 
     def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
         return dialect.type_descriptor(_exact(dialect, _length(self), "ascii"))
 
+    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
+        """Put NULL, which equals nothing, for what databases refuse to compare with ASCII text."""
+        return value if value is not None and value.isascii() and "\0" not in value else None
+
 
 def _length(decorated: sa.types.TypeDecorator[str]) -> int:
     return cast("sa.String", decorated.impl).length or 0
-
-
-def _may_be_id(text: str) -> bool:
-    return text.isascii() and text.isprintable()
 
 
 class Address(sa.types.TypeDecorator[IPAddress]):

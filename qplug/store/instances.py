@@ -28,6 +28,30 @@ from qplug.store.vif_rows import (
 LEAVING_POLL = 0.02
 """Seconds, at most, between two looks at an address that another command is about to forget."""
 
+# Statements are made once, which takes longer than to run them.
+is_it = instances.c.id == sa.bindparam("instance")
+is_marked = sa.and_(
+    is_it, instances.c.state == sa.bindparam("was"), instances.c.epoch == sa.bindparam("known")
+)
+owner_of = sa.select(instances.c.project_id).where(is_it)
+new_instance = instances.insert()
+leave = instances.update().where(is_marked)
+enter_update = (
+    instances.update().where(is_it, instances.c.state == "active").values(state="updating")
+)
+enter_delete = (
+    instances.update()
+    .where(is_it, sa.or_(instances.c.state == "active", instances.c.state == "deleting"))
+    .values(state="deleting", epoch=instances.c.epoch + 1)
+)
+give_up = (
+    instances.update()
+    .where(is_it, instances.c.epoch == sa.bindparam("known"))
+    # It may be active: a commit whose answer was lost counts as failed.
+    .where(sa.or_(instances.c.state == "building", instances.c.state == "active"))
+    .values(state="deleting", epoch=instances.c.epoch + 1)
+)
+
 
 class InstanceStore:
     """Instances with their vifs and allocations."""
@@ -41,8 +65,8 @@ class InstanceStore:
 
     def owner(self, call: Call, instance_id: str) -> str | None:
         """Return the project of an instance in any state; ``None`` if there is none."""
-        query = sa.select(instances.c.project_id).where(instances.c.id == instance_id)
-        return self._database.read(call, lambda tx: tx.execute(query).scalar())
+        key = {"instance": instance_id}
+        return self._database.read(call, lambda tx: tx.execute(owner_of, key).scalar())
 
     # --- allocating ---
 
@@ -66,7 +90,7 @@ class InstanceStore:
 
         def work(tx: Connection) -> None:
             building = {"state": "building", "epoch": epoch, "created_at": call.now}
-            tx.execute(instances.insert(), instance_row(instance) | building | {"request": request})
+            tx.execute(new_instance, instance_row(instance) | building | {"request": request})
             insert_vifs(tx, planned)
             written()
 
@@ -117,9 +141,7 @@ class InstanceStore:
         """
 
         def work(tx: Connection) -> None:
-            # It may be active: a commit whose answer was lost counts as failed.
-            ours = _enter(instance_id, ["building", "active"], "deleting")
-            if not tx.execute(ours.where(instances.c.epoch == epoch)).rowcount:
+            if not tx.execute(give_up, {"instance": instance_id, "known": epoch}).rowcount:
                 return
             hide_vifs(tx, instance_id)
             if clean:
@@ -147,8 +169,7 @@ class InstanceStore:
         """
 
         def work(tx: Connection) -> InstanceRecord:
-            mark = _enter(instance_id, ["active"], "updating").values(epoch=epoch)
-            entered = tx.execute(mark).rowcount
+            entered = tx.execute(enter_update, {"instance": instance_id, "epoch": epoch}).rowcount
             record = read_instance(tx, instance_id)
             if record is None or record.state == "deleting":
                 raise InstanceNotFound(instance_id)
@@ -187,25 +208,19 @@ class InstanceStore:
 
     def has_ended(self, call: Call, known: InstanceRecord) -> bool:
         """Say whether the mark that :meth:`begin_update` set is gone."""
-        marked = sa.select(instances.c.id).where(
-            _marked(known.instance.id, "updating", known.epoch)
-        )
-        return self._database.read(call, lambda tx: tx.execute(marked).first() is None)
+        key = _mark(known.instance.id, "updating", known.epoch)
+        marked = sa.select(instances.c.id).where(is_marked)
+        return self._database.read(call, lambda tx: tx.execute(marked, key).first() is None)
 
     def cancel_update(self, call: Call, instance_id: str, epoch: int) -> None:
         """Take away the mark that :meth:`begin_update` set, if it did and it is still there."""
-        change = instances.update().where(_marked(instance_id, "updating", epoch))
-        self._database.write(call, lambda tx: tx.execute(change.values(state="active")))
+        change = _mark(instance_id, "updating", epoch) | {"state": "active"}
+        self._database.write(call, lambda tx: tx.execute(leave, change))
 
     def cache_info(self, call: Call, known: InstanceRecord, network_info: str) -> None:
         """Keep the network info of an active instance, unless it changed since it was read."""
-        unchanged = sa.and_(instances.c.id == known.instance.id, instances.c.epoch == known.epoch)
-        change = (
-            instances.update()
-            .where(unchanged, instances.c.state == "active")
-            .values(network_info=network_info)
-        )
-        self._database.write(call, lambda tx: tx.execute(change))
+        change = _mark(known.instance.id, "active", known.epoch) | {"network_info": network_info}
+        self._database.write(call, lambda tx: tx.execute(leave, change))
 
     # --- deallocating ---
 
@@ -216,7 +231,7 @@ class InstanceStore:
         """
 
         def work(tx: Connection) -> InstanceRecord | None:
-            entered = tx.execute(_enter(instance_id, ["active", "deleting"], "deleting")).rowcount
+            entered = tx.execute(enter_delete, {"instance": instance_id}).rowcount
             if entered:
                 hide_vifs(tx, instance_id)
             record = read_instance(tx, instance_id)
@@ -260,22 +275,12 @@ class InstanceStore:
             time.sleep(random.uniform(0, LEAVING_POLL))  # noqa: S311  # jitter, no secret
 
 
-def _enter(instance_id: str, states: Sequence[str], state: str) -> sa.Update:
-    return (
-        instances.update()
-        .where(instances.c.id == instance_id, instances.c.state.in_(states))
-        .values(state=state, epoch=instances.c.epoch + 1)
-    )
-
-
-def _marked(instance_id: str, state: str, epoch: int) -> sa.ColumnElement[bool]:
-    return sa.and_(
-        instances.c.id == instance_id, instances.c.state == state, instances.c.epoch == epoch
-    )
+def _mark(instance_id: str, state: str, epoch: int) -> dict[str, Any]:
+    """Return the parameters of ``is_marked``."""
+    return {"instance": instance_id, "was": state, "known": epoch}
 
 
 def _leave(tx: Connection, instance_id: str, state: str, epoch: int, **columns: Any) -> None:
-    mine = instances.update().where(_marked(instance_id, state, epoch))
-    left = tx.execute(mine.values(state="active", **columns))
-    if not left.rowcount:
+    change = _mark(instance_id, state, epoch) | {"state": "active"} | columns
+    if not tx.execute(leave, change).rowcount:
         raise InstanceInTransition(instance_id, "taken over by another command")

@@ -1,14 +1,16 @@
 """What the store holds of an instance, and how it is read in a constant number of statements."""
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import groupby
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from qplug.model import Allocation, Instance, Network, Vif
-from qplug.store.rows import allocation_of, instance_of, networks_of, select_networks, vif_of
+from qplug.store.rows import instance_of, networks_of, select_networks, vif_of
 from qplug.store.tables import allocations, instances, networks, vifs
 
 
@@ -39,9 +41,12 @@ class InstanceRecord:
     vifs: tuple[VifRecord, ...] = ()
 
 
+instance_with_id = sa.select(instances).where(instances.c.id == sa.bindparam("instance"))
+
+
 def read_instance(tx: Connection, instance_id: str) -> InstanceRecord | None:
     """Return the record of an instance in any state; ``None`` if there is none."""
-    row = tx.execute(sa.select(instances).where(instances.c.id == instance_id)).one_or_none()
+    row = tx.execute(instance_with_id, {"instance": instance_id}).one_or_none()
     if row is None:
         return None
     return InstanceRecord(
@@ -50,41 +55,55 @@ def read_instance(tx: Connection, instance_id: str) -> InstanceRecord | None:
         state=row.state,
         epoch=row.epoch,
         network_info=row.network_info,
-        vifs=tuple(read_vifs(tx, vifs.c.instance_id == instance_id)),
+        vifs=tuple(vifs_of_instance.read(tx, instance=instance_id)),
     )
 
 
-def read_vifs(tx: Connection, *where: sa.ColumnElement[bool]) -> Sequence[VifRecord]:
-    """Return the vifs that match, in order, with their networks and addresses."""
-    found = tx.execute(sa.select(vifs).where(*where).order_by(vifs.c.position, vifs.c.id)).all()
-    if not found:
-        return []
-    nets = networks_of(
-        tx.execute(select_networks(networks.c.id.in_(sa.select(vifs.c.network_id).where(*where))))
-    )
-    network_by_id = {network.id: network for network in nets}
-    given = _allocations(tx, where)
-    return [
-        VifRecord(
-            vif=vif_of(row),
-            network=network_by_id[row.network_id],
-            port_id=row.port_id,
-            allocations=in_order(network_by_id[row.network_id], given.get(row.id, [])),
+class VifReader:
+    """Reads the vifs that meet a condition, whose parameters are given then.
+
+    Its statements are made once, which takes longer than to run them.
+    """
+
+    def __init__(self, *where: sa.ColumnElement[bool]) -> None:
+        self._vifs = (
+            sa.select(vifs, allocations.c.subnet_id, allocations.c.address)
+            .select_from(vifs.outerjoin(allocations, allocations.c.vif_id == vifs.c.id))
+            .where(*where)
+            .order_by(vifs.c.position, vifs.c.id)
         )
-        for row in found
-        if row.network_id in network_by_id  # else it was deleted between two statements
+        on = sa.select(vifs.c.network_id).where(*where)
+        self._networks = select_networks(networks.c.id.in_(on))
+
+    def read(self, tx: Connection, **parameters: str) -> Sequence[VifRecord]:
+        """Return them in order, with their networks and addresses."""
+        rows = tx.execute(self._vifs, parameters).all()
+        if not rows:
+            return []
+        there = {net.id: net for net in networks_of(tx.execute(self._networks, parameters))}
+        each = (list(of_one) for _, of_one in groupby(rows, key=lambda row: row.id))
+        # A network that is not there was deleted between the two statements.
+        return [_vif_record(of_one, there) for of_one in each if of_one[0].network_id in there]
+
+
+def _vif_record(rows: Sequence[sa.Row[Any]], there: Mapping[str, Network]) -> VifRecord:
+    """Return the vif of rows that differ in its addresses."""
+    row = rows[0]
+    network = there[row.network_id]
+    given = [
+        Allocation(vif_id=row.id, subnet_id=one.subnet_id, address=one.address)
+        for one in rows
+        if one.address is not None
     ]
+    return VifRecord(
+        vif=vif_of(row),
+        network=network,
+        port_id=row.port_id,
+        allocations=in_order(network, given),
+    )
 
 
-def _allocations(
-    tx: Connection, where: Sequence[sa.ColumnElement[bool]]
-) -> dict[str, list[Allocation]]:
-    chosen = sa.select(vifs.c.id).where(*where)
-    rows = tx.execute(sa.select(allocations).where(allocations.c.vif_id.in_(chosen)))
-    given: dict[str, list[Allocation]] = {}
-    for row in rows:
-        given.setdefault(row.vif_id, []).append(allocation_of(row))
-    return given
+vifs_of_instance = VifReader(vifs.c.instance_id == sa.bindparam("instance"))
 
 
 def in_order(network: Network, given: Sequence[Allocation]) -> tuple[Allocation, ...]:

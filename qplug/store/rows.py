@@ -9,7 +9,6 @@ from netaddr import EUI, IPAddress, IPNetwork, IPRange
 from sqlalchemy.engine import Row
 
 from qplug.model import (
-    Allocation,
     DriverNames,
     FixedIp,
     Instance,
@@ -183,11 +182,6 @@ def vif_of(row: Row[Any]) -> Vif:
         project_id=row.project_id,
         mac=mac_address(row.mac) if row.mac else NO_MAC,
     )
-
-
-def allocation_of(row: Row[Any]) -> Allocation:
-    """Return an allocation from a row of its table."""
-    return Allocation(vif_id=row.vif_id, subnet_id=row.subnet_id, address=row.address)
 
 
 def select_fixed_ips() -> sa.Select[Any]:

@@ -9,11 +9,15 @@ from netaddr import EUI, IPAddress
 from qplug.db import Database
 from qplug.errors import FixedIpNotFound
 from qplug.model import Call, FixedIp, Instance, mac_address
-from qplug.store.records import VifRecord, read_vifs
+from qplug.store.records import VifReader, VifRecord
 from qplug.store.rows import fixed_ip_of, instance_of, select_fixed_ips
 from qplug.store.tables import allocations, instances, vifs
 
 PAGE = 1000
+
+is_active = vifs.c.state == "active"
+vifs_with_mac = VifReader(is_active, vifs.c.mac == sa.bindparam("mac"))
+vifs_on_network = VifReader(is_active, vifs.c.network_id == sa.bindparam("network"))
 
 
 class Search:
@@ -78,15 +82,12 @@ class Search:
 
     def vifs(self, call: Call, *, mac: EUI) -> Sequence[VifRecord]:
         """Return the one vif with that MAC address, in whatever dialect, or none."""
-        mine = vifs.c.mac == str(mac_address(mac))
-        return self._database.read(call, lambda tx: read_vifs(tx, vifs.c.state == "active", mine))
+        text = str(mac_address(mac))
+        return self._database.read(call, lambda tx: vifs_with_mac.read(tx, mac=text))
 
     def vifs_of_network(self, call: Call, network_id: str) -> Sequence[VifRecord]:
         """Return the vifs of a network, for the DHCP server that is to know them all."""
-        return self._database.read(
-            call,
-            lambda tx: read_vifs(tx, vifs.c.state == "active", vifs.c.network_id == network_id),
-        )
+        return self._database.read(call, lambda tx: vifs_on_network.read(tx, network=network_id))
 
     def held(self, call: Call, network_ids: Sequence[str]) -> dict[str, int]:
         """Return by subnet how many addresses wait for an unfinished clean-up.

@@ -63,6 +63,8 @@ def found(tmp_path_factory: pytest.TempPathFactory) -> Set[str]:
         "NotShared::test_each_of_two_drivers_sees_the_subnets_of_the_other",
         "LocksOnlyItself::test_the_last_addresses_go_to_different_vifs_who_race_through_two_drivers",
         "NotShared::test_a_vif_asked_for_through_two_drivers_at_once_gets_one_answer",
+        "LocksOnlyItself::test_processes_fill_a_subnet_together_and_every_address_goes_to_one_of_them",
+        "NotShared::test_what_processes_give_back_while_others_take_is_nobodys_afterwards",
         "Untyped::test_a_network_that_is_not_kept_is_not_found",
         "LeaseOfAnybody::test_a_lease_of_whoever_had_the_address_before_changes_nothing",
         "PoolsForgetWhatRests::test_an_address_that_left_the_pools_and_came_back_still_rests",

@@ -20,6 +20,28 @@ from qplug.store.tables import local_ports as ports
 
 PAGE = 1000
 
+# Made once, which takes longer than to run them.
+attached = (
+    ports.insert()
+    .from_select(
+        ports.c.keys(),
+        sa.select(*(sa.bindparam(f"new_{c.name}", type_=c.type) for c in ports.c)).where(
+            sa.exists().where(
+                networks.c.id == sa.bindparam("new_network_id"),
+                networks.c.project_id == sa.bindparam("project"),
+            )
+        ),
+    )
+    .execution_options(preserve_rowcount=True)
+)
+detached = ports.delete().where(
+    ports.c.id == sa.bindparam("port"),
+    ports.c.network_id == sa.bindparam("network"),
+    sa.exists().where(
+        networks.c.id == ports.c.network_id, networks.c.project_id == sa.bindparam("project")
+    ),
+)
+
 
 class LocalQuantum(QuantumDriver, AddressPairs):
     """A record of segments and ports; whatever plugs instances in reads it from network info.
@@ -100,15 +122,9 @@ class LocalQuantum(QuantumDriver, AddressPairs):
     ) -> str:
         """Make the attachment's port; the database keeps it from having two."""
         row = _port_row(network_id, request)
-        values = [sa.literal(value, ports.c[name].type) for name, value in row.items()]
-        on_mine = sa.select(*values).where(
-            sa.exists(sa.select(networks.c.id).where(_mine(project_id, network_id)))
-        )
-        made = (
-            ports.insert().from_select(list(row), on_mine).execution_options(preserve_rowcount=True)
-        )
+        values = {f"new_{name}": value for name, value in row.items()} | {"project": project_id}
         try:
-            if self._database.write(call, lambda tx: tx.execute(made).rowcount):
+            if self._database.write(call, lambda tx: tx.execute(attached, values).rowcount):
                 return str(row["id"])
         except IntegrityError:
             found = self.port_by_attachment(call, project_id, network_id, request.attachment)
@@ -118,9 +134,8 @@ class LocalQuantum(QuantumDriver, AddressPairs):
 
     def detach_port(self, call: Call, project_id: str, network_id: str, port_id: str) -> bool:
         """Delete the port."""
-        mine = sa.and_(ports.c.id == port_id, ports.c.network_id == network_id)
-        gone = ports.delete().where(mine, _on_mine(project_id))
-        return self._database.write(call, lambda tx: tx.execute(gone).rowcount > 0)
+        key = {"port": port_id, "network": network_id, "project": project_id}
+        return self._database.write(call, lambda tx: tx.execute(detached, key).rowcount > 0)
 
     def port_by_attachment(
         self, call: Call, project_id: str, network_id: str, attachment: str

@@ -55,6 +55,19 @@ def visible_to(project_id: str | None) -> sa.ColumnElement[bool]:
     return sa.or_(networks.c.project_id.is_(None), networks.c.project_id == project_id)
 
 
+# Made once, which takes longer than to run them.
+usable = select_networks(
+    is_shown,
+    sa.or_(networks.c.project_id.is_(None), networks.c.project_id == sa.bindparam("project")),
+)
+usable_and_named = usable.where(
+    sa.or_(
+        networks.c.id.in_(sa.bindparam("ids", expanding=True)),
+        networks.c.label.in_(sa.bindparam("labels", expanding=True)),
+    )
+)
+
+
 class NetworkStore:
     """Networks, each with the subnets it was made with."""
 
@@ -111,8 +124,9 @@ class NetworkStore:
         A label may bring several.
         """
         known = [name for name in names if name.isprintable()]
-        named = networks.c.id.in_(known) | networks.c.label.in_(known) if names else sa.true()
-        return self._select(call, sa.and_(is_shown, visible_to(project_id), named))
+        query = usable_and_named if names else usable
+        asked = {"project": project_id} | ({"ids": known, "labels": known} if names else {})
+        return self._database.read(call, lambda tx: networks_of(tx.execute(query, asked)))
 
     def _select(self, call: Call, where: sa.ColumnElement[bool]) -> Sequence[Network]:
         return self._database.read(call, lambda tx: networks_of(tx.execute(select_networks(where))))
@@ -143,6 +157,7 @@ class NetworkStore:
                 tx.execute(subnets.insert(), subnet_row(network, subnet))
             written()
 
+        self._database.require_room()
         settled(self._database, call, work)
 
     def activate(self, call: Call, reserved_id: str, network: Network) -> None:

@@ -27,7 +27,7 @@ NETWORK_COLUMNS = [c.label(f"network_{c.name}") for c in networks.c]
 SUBNET_COLUMNS = [c.label(f"subnet_{c.name}") for c in subnets.c]
 
 
-is_shown = networks.c.state.in_(["active", "updating"])
+is_shown = sa.or_(networks.c.state == "active", networks.c.state == "updating")
 """Whether a network is shown and used; in other states it is being made or deleted."""
 
 

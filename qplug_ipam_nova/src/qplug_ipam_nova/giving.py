@@ -16,6 +16,28 @@ from qplug_ipam_nova.races import RaceLost
 from qplug_ipam_nova.tables import addresses, free, subnets
 from qplug_ipam_nova.wishes import Wish
 
+# Statements are made once, which takes longer than to run them.
+given = addresses.insert()
+added = free.insert()
+is_unchanged = sa.and_(
+    free.c.subnet_id == sa.bindparam("subnet"),
+    free.c.first == sa.bindparam("old_first"),
+    free.c.last == sa.bindparam("old_last"),
+)
+gone = free.delete().where(is_unchanged)
+smaller = free.update().where(is_unchanged)
+taken = (
+    addresses.update()
+    .where(
+        addresses.c.subnet_id == sa.bindparam("subnet"),
+        addresses.c.address == sa.bindparam("known"),
+        # Meanwhile it may only have ended sooner.
+        addresses.c.rest_end <= sa.bindparam("known_end"),
+        addresses.c.assignable == sa.true(),
+    )
+    .values(rest_end=None)
+)
+
 
 def give(
     connection: Connection, now: datetime, network: Network, vif: Vif, wishes: Sequence[Wish]
@@ -32,7 +54,7 @@ def give(
     _count_early(connection, choices)
     new = [_row(choice, network, vif) for choice in choices if choice.never_given]
     if new:
-        connection.execute(addresses.insert(), new)
+        connection.execute(given, new)
     for choice in choices:
         _take(connection, choice)
         _take_again(connection, choice, vif)
@@ -94,33 +116,24 @@ def _take(connection: Connection, choice: Choice) -> None:
 
 
 def _replace(connection: Connection, subnet_id: str, old: Interval, new: Interval | None) -> None:
-    unchanged = sa.and_(
-        free.c.subnet_id == subnet_id, free.c.first == old.first, free.c.last == old.last
-    )
+    key = {"subnet": subnet_id, "old_first": old.first, "old_last": old.last}
     if new is None:
-        _expect_one(connection.execute(free.delete().where(unchanged)))
+        _expect_one(connection.execute(gone, key))
     else:
-        smaller = free.update().where(unchanged).values(first=new.first, last=new.last)
-        _expect_one(connection.execute(smaller))
+        _expect_one(connection.execute(smaller, key | {"first": new.first, "last": new.last}))
 
 
 def _add(connection: Connection, subnet_id: str, new: Interval) -> None:
     row = {"subnet_id": subnet_id, "first": new.first, "last": new.last}
-    connection.execute(free.insert(), row)
+    connection.execute(added, row)
 
 
 def _take_again(connection: Connection, choice: Choice, vif: Vif) -> None:
     known = choice.released
     if known is None:
         return
-    unchanged = sa.and_(
-        addresses.c.subnet_id == choice.subnet.id,
-        addresses.c.address == known.address,
-        addresses.c.rest_end <= known.rest_end,  # meanwhile it may only have ended sooner
-        addresses.c.assignable == sa.true(),
-    )
-    taken = addresses.update().where(unchanged).values(rest_end=None, **_owner(choice, vif))
-    _expect_one(connection.execute(taken))
+    key = {"subnet": choice.subnet.id, "known": known.address, "known_end": known.rest_end}
+    _expect_one(connection.execute(taken, key | _owner(choice, vif)))
 
 
 def _expect_one(result: sa.CursorResult[Any]) -> None:

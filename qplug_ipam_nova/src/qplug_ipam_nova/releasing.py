@@ -10,6 +10,16 @@ from qplug.model import Lease, mac_address
 from qplug_ipam_nova.subnets import ids_of
 from qplug_ipam_nova.tables import addresses
 
+# Made once, which takes longer than to run it.
+released = (
+    addresses.update()
+    .where(
+        addresses.c.vif_id == sa.bindparam("vif"), addresses.c.network_id == sa.bindparam("network")
+    )
+    .values(vif_id=None)
+)
+is_one = addresses.c.address == sa.bindparam("one")
+
 
 def release(
     connection: Connection,
@@ -19,12 +29,11 @@ def release(
     address: IPAddress | None = None,
 ) -> None:
     """Take back one address of a vif on a network, or all."""
-    one = addresses.c.address == address if address is not None else sa.true()
-    connection.execute(
-        addresses.update()
-        .where(addresses.c.vif_id == vif_id, addresses.c.network_id == network_id, one)
-        .values(vif_id=None, rest_end=rest_end)
-    )
+    key = {"vif": vif_id, "network": network_id, "rest_end": rest_end}
+    if address is None:
+        connection.execute(released, key)
+    else:
+        connection.execute(released.where(is_one), key | {"one": address})
 
 
 def end_rest(connection: Connection, lease: Lease, now: datetime) -> None:

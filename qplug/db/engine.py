@@ -3,9 +3,9 @@
 import random
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import sqlalchemy as sa
 from sqlalchemy import exc
@@ -68,7 +68,22 @@ class Database:
 
         :raises DatabaseUnavailable, DatabaseUnusable, SchemaTooNew, SchemaTooOld: as ``write``
         """
-        return self._retried(call.deadline, lambda: self._work(call, work, write=False))
+        options = {"qplug_write_until": None}
+        return self._retried(call.deadline, lambda: self._work(call, work, options))
+
+    def select(
+        self, call: Call, query: sa.Select[Any], parameters: Mapping[str, Any] | None = None
+    ) -> Sequence[sa.Row[Any]]:
+        """Return what one statement finds; it sees one moment without being told to.
+
+        :raises DatabaseUnavailable, DatabaseUnusable, SchemaTooNew, SchemaTooOld: as ``write``
+        """
+
+        def work(connection: Connection) -> Sequence[sa.Row[Any]]:
+            return connection.execute(query, parameters).all()
+
+        options = {"qplug_write_until": None, "qplug_one_statement": True}
+        return self._retried(call.deadline, lambda: self._work(call, work, options))
 
     def write(self, call: Call, work: Callable[[Connection], T]) -> T:
         """Run work in one transaction, commit it and return what it returns.
@@ -82,7 +97,8 @@ class Database:
         :raises sqlalchemy.exc.IntegrityError: a constraint forbids it; the work's own business
         :raises sqlalchemy.exc.DataError: a value does not fit its column; likewise
         """
-        return self._retried(call.deadline, lambda: self._work(call, work, write=True))
+        options = {"qplug_write_until": call.deadline}
+        return self._retried(call.deadline, lambda: self._work(call, work, options))
 
     def upgrade(self) -> str:
         """Bring the tables to this release and return their revision, on any database.
@@ -118,15 +134,17 @@ class Database:
             time.sleep(max(0.0, min(until - time.monotonic(), pause)))
         raise AssertionError("the last attempt returns or raises")
 
-    def _work(self, call: Call, work: Callable[[Connection], T], *, write: bool) -> T:
+    def _work(
+        self, call: Call, work: Callable[[Connection], T], options: Mapping[str, float | None]
+    ) -> T:
         if not self._checked:
             ensure(self.engine, self.migrations, call.deadline)
             self._checked = True
         with self.engine.connect() as connection:
-            connection.execution_options(qplug_write_until=call.deadline if write else None)
+            connection.execution_options(**options)
             with connection.begin() as transaction:
                 result = work(connection)
-                if write:
+                if options["qplug_write_until"] is not None:
                     self._commit(transaction)
             return result
 

@@ -33,6 +33,7 @@ def server_engine(url: URL) -> Engine:
         url.update_query_dict(limits | dict(url.query)),
         isolation_level="READ COMMITTED",
         pool_timeout=WAIT,
+        pool_reset_on_return=None,  # all transactions end before; MariaDB would be asked again
     )
 
     @event.listens_for(engine, "do_connect")
@@ -51,7 +52,9 @@ def server_engine(url: URL) -> Engine:
 
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:
-        if connection.get_execution_options().get("qplug_write_until") is None:
+        options = connection.get_execution_options()
+        reads = options.get("qplug_write_until") is None
+        if reads and not options.get("qplug_one_statement"):
             connection.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
 
     return engine

@@ -65,8 +65,8 @@ class InstanceStore:
 
     def owner(self, call: Call, instance_id: str) -> str | None:
         """Return the project of an instance in any state; ``None`` if there is none."""
-        key = {"instance": instance_id}
-        return self._database.read(call, lambda tx: tx.execute(owner_of, key).scalar())
+        found = self._database.select(call, owner_of, {"instance": instance_id})
+        return found[0].project_id if found else None
 
     # --- allocating ---
 

@@ -126,10 +126,10 @@ class NetworkStore:
         known = [name for name in names if name.isprintable()]
         query = usable_and_named if names else usable
         asked = {"project": project_id} | ({"ids": known, "labels": known} if names else {})
-        return self._database.read(call, lambda tx: networks_of(tx.execute(query, asked)))
+        return networks_of(self._database.select(call, query, asked))
 
     def _select(self, call: Call, where: sa.ColumnElement[bool]) -> Sequence[Network]:
-        return self._database.read(call, lambda tx: networks_of(tx.execute(select_networks(where))))
+        return networks_of(self._database.select(call, select_networks(where)))
 
     # --- creating ---
 

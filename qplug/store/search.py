@@ -1,7 +1,6 @@
 """Finding vifs, instances and addresses; long answers come in pages, in flat memory."""
 
 from collections.abc import Iterator, Sequence
-from typing import Any
 
 import sqlalchemy as sa
 from netaddr import EUI, IPAddress
@@ -34,7 +33,7 @@ class Search:
         after = ""
         while True:
             page = sa.select(instances).where(*where, instances.c.id > after)
-            rows = self._rows(call, page.order_by(instances.c.id).limit(PAGE))
+            rows = self._database.select(call, page.order_by(instances.c.id).limit(PAGE))
             yield from map(instance_of, rows)
             if len(rows) < PAGE:
                 return
@@ -59,7 +58,7 @@ class Search:
         query = select_fixed_ips().where(*(c == v for c, v in wanted.items() if v is not None))
         place = sa.tuple_(allocations.c.network_id, allocations.c.address)
         query = query.order_by(allocations.c.network_id, allocations.c.address).limit(PAGE)
-        rows = self._rows(call, query)
+        rows = self._database.select(call, query)
         while rows:
             yield from map(fixed_ip_of, rows)
             if len(rows) < PAGE:
@@ -68,14 +67,16 @@ class Search:
                 sa.literal(rows[-1].network_id, allocations.c.network_id.type),
                 sa.literal(rows[-1].address, allocations.c.address.type),
             )
-            rows = self._rows(call, query.where(place > last))
+            rows = self._database.select(call, query.where(place > last))
 
     def fixed_ip(self, call: Call, fixed_ip_id: str) -> FixedIp:
         """Return one address by its id.
 
         :raises FixedIpNotFound: none has it
         """
-        rows = self._rows(call, select_fixed_ips().where(allocations.c.id == fixed_ip_id))
+        rows = self._database.select(
+            call, select_fixed_ips().where(allocations.c.id == fixed_ip_id)
+        )
         if not rows:
             raise FixedIpNotFound(fixed_ip_id)
         return fixed_ip_of(rows[0])
@@ -104,7 +105,4 @@ class Search:
             )
             .group_by(allocations.c.subnet_id)
         )
-        return {row.subnet_id: row.held for row in self._rows(call, query)}
-
-    def _rows(self, call: Call, query: sa.Select[Any]) -> Sequence[sa.Row[Any]]:
-        return self._database.read(call, lambda tx: tx.execute(query).all())
+        return {row.subnet_id: row.held for row in self._database.select(call, query)}

@@ -194,6 +194,36 @@ class TestTransactions:
         assert database.read(call(), work) == ([], [])
         assert database.write(call(), work) == ([1], [1, 1])
 
+    def test_a_select_tells_the_server_nothing_but_its_statement(self, database: Database) -> None:
+        def answer() -> Sequence[int]:
+            query = sa.select(owners.c.epoch).where(owners.c.owner == sa.bindparam("which"))
+            return [row.epoch for row in database.select(call(), query, {"which": "a"})]
+
+        database.write(call(), add("a"))
+        assert answer() == [1]
+        sent = []
+        sa.event.listen(
+            database.engine, "before_cursor_execute", lambda *args: sent.append(args[2])
+        )
+        assert (answer(), len(sent)) == ([1], 1)
+        database.read(call(), epochs)
+        assert len(sent) == 3
+
+    @pytest.mark.parametrize("interrupt", [LookupError, KeyboardInterrupt, GeneratorExit])
+    def test_a_connection_comes_back_with_no_transaction_left_open(
+        self, database: Database, interrupt: type[BaseException]
+    ) -> None:
+        def work(tx: sa.Connection) -> None:
+            used.append(session(tx))
+            add("a")(tx)
+            raise interrupt
+
+        used: list[int] = []
+        with pytest.raises(interrupt):
+            database.write(call(), work)
+        assert [database.write(call(), session)] == used
+        assert database.read(call(), epochs) == []
+
     def test_work_whose_connection_breaks_is_done_anew(self, database: Database) -> None:
         runs = []
 

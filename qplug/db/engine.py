@@ -16,7 +16,7 @@ from qplug.db.failures import FAILURES, may_pass, name_of, translated
 from qplug.db.forks import Gate, at_forks
 from qplug.db.migrate import Migrations, ensure, stored, upgrade
 from qplug.db.servers import server_engine
-from qplug.db.sqlite import is_memory, is_missing, sqlite_engine
+from qplug.db.sqlite import has_room, is_memory, is_missing, sqlite_engine
 from qplug.errors import DatabaseUnavailable, DatabaseUnusable
 from qplug.model import Call
 
@@ -99,6 +99,16 @@ class Database:
         """
         options = {"qplug_write_until": call.deadline}
         return self._retried(call.deadline, lambda: self._work(call, work, options))
+
+    def require_room(self) -> None:
+        """Refuse to begin what takes several writes, where taking it back may find no room.
+
+        :raises DatabaseUnavailable: SQLite's disk is all but full
+        """
+        if not has_room(self.engine.url):
+            raise DatabaseUnavailable(
+                self.name, "the disk is all but full, and the rest is for releasing; make room"
+            )
 
     def upgrade(self) -> str:
         """Bring the tables to this release and return their revision, on any database.

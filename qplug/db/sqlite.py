@@ -21,6 +21,9 @@ from qplug.db.failures import may_pass
 POLL = 0.002
 """Seconds, at most, between two tries to get a lock."""
 
+ROOM = 4 << 20
+"""Bytes of a disk that are kept for releasing; an operation and its undo write some 0.2 MB."""
+
 
 def is_memory(url: URL) -> bool:
     """Say whether the database vanishes with its connection."""
@@ -31,6 +34,16 @@ def is_missing(url: URL) -> bool:
     """Say whether the database is a file that nobody made yet."""
     path = _file_to_make(url)
     return path is not None and not os.path.exists(path)
+
+
+def has_room(url: URL) -> bool:
+    """Say whether the disk has room for more than releasing; what cannot be asked has."""
+    path = _file_to_make(url)
+    try:
+        disk = os.statvfs(os.path.dirname(os.path.realpath(path))) if path is not None else None
+    except OSError:
+        return True  # SQLite says in its own words what is wrong with the folder
+    return disk is None or disk.f_bavail * disk.f_frsize >= ROOM
 
 
 def sqlite_engine(url: URL) -> Engine:

@@ -94,6 +94,7 @@ class InstanceStore:
             insert_vifs(tx, planned)
             written()
 
+        self._database.require_room()
         try:
             self._database.write(call, work)
         except IntegrityError:
@@ -178,6 +179,7 @@ class InstanceStore:
             written()
             return record
 
+        self._database.require_room()
         return self._database.write(call, work)
 
     def end_update(

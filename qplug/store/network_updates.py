@@ -47,6 +47,7 @@ class NetworkUpdates:
             written()
             return network
 
+        self._database.require_room()
         return self._database.write(call, work)
 
     def end(

@@ -6,7 +6,7 @@ from contextlib import suppress
 import pytest
 import sqlalchemy as sa
 from agreement import Agreement, agreement
-from killing import Killer, killing
+from moments import Moments, killer, moments
 from netaddr import IPAddress
 
 from qplug import loader
@@ -42,9 +42,9 @@ def records(api: NetworkApi, database_url: str) -> Iterator[Agreement]:
 
 
 @pytest.fixture
-def killer(records: Agreement, database_url: str) -> Iterator[Killer]:
-    with killing(sa.make_url(database_url)) as killer:
-        yield killer
+def kills(records: Agreement, database_url: str) -> Iterator[Moments]:
+    with killer(sa.make_url(database_url)) as kill, moments(kill) as kills:
+        yield kills
 
 
 @pytest.fixture
@@ -56,10 +56,10 @@ def mine(api: NetworkApi) -> Instance:
 
 
 def test_an_allocation_is_done_or_leaves_nothing(
-    api: NetworkApi, records: Agreement, killer: Killer
+    api: NetworkApi, records: Agreement, kills: Moments
 ) -> None:
     before, mine = records.holdings(), instance()
-    for outcome in killer.each_moment_of(lambda: api.allocate_for_instance(mine)):
+    for outcome in kills.each_of(lambda: api.allocate_for_instance(mine)):
         assert (records.holdings() == before) == isinstance(outcome, Unavailable)
         api.allocate_for_instance(mine)
         assert len(records.holdings()) == len(before) + 4
@@ -68,11 +68,11 @@ def test_an_allocation_is_done_or_leaves_nothing(
 
 
 def test_a_deallocation_is_done_or_completed_by_the_next_one(
-    api: NetworkApi, records: Agreement, killer: Killer
+    api: NetworkApi, records: Agreement, kills: Moments
 ) -> None:
     before, mine = records.holdings(), instance()
     api.allocate_for_instance(mine)
-    for outcome in killer.each_moment_of(lambda: api.deallocate_for_instance(mine.id)):
+    for outcome in kills.each_of(lambda: api.deallocate_for_instance(mine.id)):
         if outcome:  # an error, or vifs of which something is left
             assert not api.deallocate_for_instance(mine.id)
         assert records.holdings() == before
@@ -80,10 +80,10 @@ def test_a_deallocation_is_done_or_completed_by_the_next_one(
 
 
 def test_a_network_is_created_or_leaves_nothing(
-    api: NetworkApi, records: Agreement, killer: Killer
+    api: NetworkApi, records: Agreement, kills: Moments
 ) -> None:
     before = records.holdings()
-    for outcome in killer.each_moment_of(lambda: api.create(GREEN)):
+    for outcome in kills.each_of(lambda: api.create(GREEN)):
         if isinstance(outcome, Unavailable):
             assert records.holdings() == before
             api.create(GREEN)
@@ -93,11 +93,11 @@ def test_a_network_is_created_or_leaves_nothing(
 
 
 def test_a_network_is_deleted_or_stays_or_is_deleted_by_the_next_one(
-    api: NetworkApi, records: Agreement, killer: Killer
+    api: NetworkApi, records: Agreement, kills: Moments
 ) -> None:
     before = records.holdings()
     api.create(GREEN)
-    for outcome in killer.each_moment_of(lambda: api.delete("green")):
+    for outcome in kills.each_of(lambda: api.delete("green")):
         if isinstance(outcome, Unavailable):
             with suppress(NetworkNotFound):  # the answer that was lost was the last one
                 api.delete("green")
@@ -106,13 +106,13 @@ def test_a_network_is_deleted_or_stays_or_is_deleted_by_the_next_one(
 
 
 def test_an_added_address_is_there_or_nowhere(
-    api: NetworkApi, records: Agreement, killer: Killer, mine: Instance
+    api: NetworkApi, records: Agreement, kills: Moments, mine: Instance
 ) -> None:
     def add() -> None:
         api.add_fixed_ip_to_instance(mine.id, "blue", address=ADDED)
 
     before = records.holdings()
-    for outcome in killer.each_moment_of(add):
+    for outcome in kills.each_of(add):
         if isinstance(outcome, Unavailable):
             assert records.holdings() == before
             add()
@@ -122,14 +122,14 @@ def test_an_added_address_is_there_or_nowhere(
 
 
 def test_a_removed_address_is_gone_or_still_there(
-    api: NetworkApi, records: Agreement, killer: Killer, mine: Instance
+    api: NetworkApi, records: Agreement, kills: Moments, mine: Instance
 ) -> None:
     def remove() -> None:
         api.remove_fixed_ip_from_instance(mine.id, ADDED)
 
     before = records.holdings()
     api.add_fixed_ip_to_instance(mine.id, "blue", address=ADDED)
-    for outcome in killer.each_moment_of(remove):
+    for outcome in kills.each_of(remove):
         if isinstance(outcome, Unavailable):
             assert len(records.holdings()) == len(before) + 1
             remove()

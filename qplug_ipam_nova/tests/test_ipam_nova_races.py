@@ -2,20 +2,45 @@
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from functools import partial
 
 import pytest
 from netaddr import IPAddress
+from sqlalchemy.engine import Connection
 
+from qplug.db import Database
 from qplug.errors import NetworkInUse, NetworkNotFound, NoMoreFixedIps, QplugError
 from qplug.model import Network
 from qplug.testing.databases import every_database
 from qplug.testing.ipam.asking import give, held, kept
 from qplug.testing.suite import race
 from qplug.testing.values import call, subnet, vif
+from qplug_ipam_nova import races
 from qplug_ipam_nova.driver import NovaIpam
+from qplug_ipam_nova.migrations import MIGRATIONS
+from qplug_ipam_nova.races import Line, RaceLost, settle
 
 pytestmark = every_database
+
+
+def test_after_a_lost_race_whoever_comes_stands_in_line_at_once_for_a_while(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stood: list[str] = []
+    line = Line(lambda _: stood.append(name))
+
+    def work(_: Connection) -> None:
+        if name == "loses" and not stood:
+            raise RaceLost
+
+    with closing(Database(database_url, MIGRATIONS)) as database:
+        for name in ("alone", "loses", "comes then", "comes late"):
+            if name == "comes late":
+                monkeypatch.setattr(races, "MEMORY", 0)
+                line.lost()
+            settle(database, call(), work, line=line)
+    assert stood == ["loses", "comes then"]
 
 
 def test_8_threads_fill_a_27_giving_no_address_twice_and_missing_none(driver: NovaIpam) -> None:

@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Iterator, Sequence
 from datetime import timedelta
+from functools import lru_cache
 
 from netaddr import IPAddress
 from oslo_config import cfg
@@ -17,11 +18,14 @@ from qplug_ipam_nova.giving import give, stand_in_line
 from qplug_ipam_nova.listing import of_all, of_network, of_vif
 from qplug_ipam_nova.migrations import MIGRATIONS
 from qplug_ipam_nova.options import GROUP, OPTS
-from qplug_ipam_nova.races import settle
+from qplug_ipam_nova.races import Line, settle
 from qplug_ipam_nova.releasing import end_rest, release
 from qplug_ipam_nova.wishes import Wish, one_each, one_more
 
 LOG = logging.getLogger(__name__)
+
+LINES = 1000
+"""Of how many networks a process remembers at most whether races were lost there."""
 
 
 class NovaIpam(IpamDriver, SubnetUpdates, AddressUsage):
@@ -37,6 +41,7 @@ class NovaIpam(IpamDriver, SubnetUpdates, AddressUsage):
         conf.register_opts(OPTS, group=GROUP)
         self._conf = conf
         self._database = Database(connection_url(conf, GROUP), MIGRATIONS)
+        self._line = lru_cache(LINES)(_line)
 
     def create_subnets(self, call: Call, network: Network) -> None:
         """Keep the subnets; each costs the same, a /8 as a /24."""
@@ -117,7 +122,7 @@ class NovaIpam(IpamDriver, SubnetUpdates, AddressUsage):
             self._database,
             call,
             lambda tx: give(tx, call.now, network, vif, wishes),
-            line=lambda tx: stand_in_line(tx, network.id),
+            line=self._line(network.id),
         )
         for choice in choices:
             _warn_if_early(network, vif, choice)
@@ -125,6 +130,10 @@ class NovaIpam(IpamDriver, SubnetUpdates, AddressUsage):
             Allocation(vif_id=vif.id, subnet_id=choice.subnet.id, address=choice.address)
             for choice in choices
         ]
+
+
+def _line(network_id: str) -> Line:
+    return Line(lambda tx: stand_in_line(tx, network_id))
 
 
 def _warn_if_early(network: Network, vif: Vif, choice: Choice) -> None:

@@ -14,6 +14,14 @@ FAILURES = (exc.DBAPIError, exc.TimeoutError, sqlite3.Error)
 RETRIED_STATES = {"40001", "40P01", "55P03"}  # PostgreSQL: serialization, deadlock, lock timeout
 RETRIED_NUMBERS = {1205, 1213, 1020}  # MariaDB: lock wait timeout, deadlock, record changed
 
+READ_ONLY_STATES = {"25006"}
+READ_ONLY_NUMBERS = {1290, 1792, 1836}  # the server, the transaction, the server as it starts
+READ_ONLY = "it is read-only, as a replica is; let option 'connection' name the one that is not"
+
+FULL_STATES = {"53100"}
+FULL_NUMBERS = {1021, 1114}  # the disk, the table's space
+FULL = "the disk is full; make room"
+
 
 def name_of(url: URL) -> str:
     """Return what a person calls the database; never its password, nor options that may be one."""
@@ -39,14 +47,23 @@ def translated(error: BaseException, url: URL) -> QplugError:
         return _of_sqlite(cause, url)
     if isinstance(error, exc.TimeoutError):
         return DatabaseUnavailable(name_of(url), "all its connections are in use; try again later")
-    kind = DatabaseUnusable if isinstance(error, exc.ProgrammingError) else DatabaseUnavailable
-    return kind(name_of(url), words(cause))
+    return _of_server(error, cause, url)
 
 
 def words(cause: BaseException | None) -> str:
     """Return the first line of what the database's driver says."""
     text = str(cause.args[1]) if cause is not None and len(cause.args) == 2 else str(cause)
     return (text.strip().splitlines() or ["no reason given"])[0]
+
+
+def _of_server(error: BaseException, cause: BaseException | None, url: URL) -> QplugError:
+    state, number = getattr(cause, "sqlstate", None), _number(cause)
+    if state in READ_ONLY_STATES or number in READ_ONLY_NUMBERS:
+        return DatabaseUnavailable(name_of(url), READ_ONLY)
+    if state in FULL_STATES or number in FULL_NUMBERS:
+        return DatabaseUnavailable(name_of(url), FULL)
+    kind = DatabaseUnusable if isinstance(error, exc.ProgrammingError) else DatabaseUnavailable
+    return kind(name_of(url), words(cause))
 
 
 def _of_sqlite(cause: sqlite3.Error, url: URL) -> QplugError:
@@ -59,7 +76,7 @@ def _of_sqlite(cause: sqlite3.Error, url: URL) -> QplugError:
         sqlite3.SQLITE_BUSY: "another process keeps it locked; try again later",
         sqlite3.SQLITE_LOCKED: "another process keeps it locked; try again later",
         sqlite3.SQLITE_READONLY: "it is read-only for this user; make file and folder writable",
-        sqlite3.SQLITE_FULL: "the disk is full; make room",
+        sqlite3.SQLITE_FULL: FULL,
         sqlite3.SQLITE_CANTOPEN: _cannot_open(database),
     }
     return DatabaseUnavailable(database, advice.get(code, words(cause)))

@@ -81,7 +81,9 @@ def private_mariadb() -> Iterator[str]:
     require(shutil.which("mariadbd"), "no mariadbd; install mariadb-server")
     with _folder() as folder, (folder / "log").open("w") as log:
         user = pwd.getpwuid(os.geteuid()).pw_name
-        common = ["--no-defaults", f"--user={user}", f"--datadir={folder / 'data'}"]
+        # A server that starts deletes temporary tables, also those of others with its folder.
+        folders = [f"--datadir={folder / 'data'}", f"--tmpdir={folder}"]
+        common = ["--no-defaults", f"--user={user}", *folders]
         normal = "--auth-root-authentication-method=normal"  # not by the user of this process
         _run("mariadb-install-db", *common, "--skip-test-db", normal)
         socket = f"--socket={folder / 'socket'}"

@@ -52,14 +52,16 @@ def visible_to(project_id: str | None) -> sa.ColumnElement[bool]:
     """Return what a project may see: its own and global networks; ``None`` sees all."""
     if project_id is None:
         return sa.true()
-    return sa.or_(networks.c.project_id.is_(None), networks.c.project_id == project_id)
+    return _owned_by(sa.literal(project_id))
+
+
+def _owned_by(project: sa.ColumnElement[str]) -> sa.ColumnElement[bool]:
+    """Return what belongs to a project or to nobody; an index finds it, as it could no null."""
+    return sa.or_(networks.c.owner == "", networks.c.owner == project)
 
 
 # Made once, which takes longer than to run them.
-usable = select_networks(
-    is_shown,
-    sa.or_(networks.c.project_id.is_(None), networks.c.project_id == sa.bindparam("project")),
-)
+usable = select_networks(is_shown, _owned_by(sa.bindparam("project", type_=networks.c.owner.type)))
 usable_and_named = usable.where(
     sa.or_(
         networks.c.id.in_(sa.bindparam("ids", expanding=True)),
@@ -186,14 +188,13 @@ class NetworkStore:
 
         It may have become active, where only the answer of :meth:`activate` was lost.
         """
-        change = networks.update().where(_same(network)).values(id=network.id, state="deleting")
-        self._database.write(call, lambda tx: tx.execute(change))
+        change = networks.update().values(id=network.id, state="deleting")
+        self._database.write(call, lambda tx: tx.execute(change.where(_is_same(tx, network))))
 
     def forget(self, call: Call, network: Network) -> None:
         """Remove a network that is being built or deleted, with its subnets."""
-        hidden = networks.c.state.in_(["building", "deleting"])
-        gone = networks.delete().where(_same(network), hidden)
-        self._database.write(call, lambda tx: tx.execute(gone))
+        hidden = networks.delete().where(networks.c.state.in_(["building", "deleting"]))
+        self._database.write(call, lambda tx: tx.execute(hidden.where(_is_same(tx, network))))
 
     # --- changing ---
 
@@ -290,10 +291,14 @@ class NetworkStore:
         self._database.write(call, lambda tx: tx.execute(change))
 
 
-def _same(network: Network) -> sa.ColumnElement[bool]:
-    """Return that it is the very network, even where two commands adopt the same one at once."""
+def _is_same(tx: Connection, network: Network) -> sa.ColumnElement[bool]:
+    """Return that it is the very network, even where two commands adopt the same one at once.
+
+    A statement of its own asks for that: inside of another one MariaDB reads all networks for it.
+    """
     ids = [subnet.id for subnet in network.subnets]
-    return networks.c.id.in_(sa.select(subnets.c.network_id).where(subnets.c.id.in_(ids)))
+    recorded = sa.select(subnets.c.network_id).where(subnets.c.id.in_(ids)).limit(1)
+    return networks.c.id == tx.execute(recorded).scalar()
 
 
 def _active(network_id: str) -> sa.ColumnElement[bool]:

@@ -50,6 +50,14 @@ class Recording:
     changes: Sequence[Transaction]
 
 
+@dataclass(frozen=True)
+class Recorded:
+    """What an instance costs: both operations, and the address it had."""
+
+    operations: Mapping[str, Recording]
+    address: IPAddress
+
+
 def record(operation: Callable[[], object]) -> Recording:
     """Run an operation of qplug and return what it sent to the database."""
     sent: list[list[Statement]] = []
@@ -80,23 +88,15 @@ class Floor:
     """Replays an allocation and its deallocation.
 
     :param lasting: ids that are the network's, not the instance's
-    :param address: the one that was given while it was recorded
     """
 
-    def __init__(
-        self,
-        raw: Raw,
-        recordings: Mapping[str, Recording],
-        *,
-        lasting: frozenset[str],
-        address: IPAddress,
-    ) -> None:
+    def __init__(self, raw: Raw, recorded: Recorded, *, lasting: frozenset[str]) -> None:
         self._raw = raw
-        self._parts = {name: recording.changes for name, recording in recordings.items()}
+        self._parts = {name: one.changes for name, one in recorded.operations.items()}
         text = repr(self._parts)
         self._ids = sorted(set(UUID.findall(text)) - lasting)
         self._macs = sorted(set(MAC.findall(text)))
-        self._address = address
+        self._address = recorded.address
 
     def prepared(self, address: IPAddress) -> Mapping[str, Sequence[Transaction]]:
         """Return the statements of both operations with new ids, and with this address."""

@@ -8,7 +8,7 @@ from statistics import median, quantiles
 
 from netaddr import IPNetwork
 
-from benchmarks.floor import Recording
+from benchmarks.floor import Recorded, Recording
 from benchmarks.raw import Raw
 from benchmarks.seeding import fill
 from benchmarks.sites import PROJECT, Times, make_manager
@@ -72,7 +72,8 @@ class Measured:
     """All that was measured on one database."""
 
     kind: str
-    recordings: Mapping[str, Mapping[str, Recording]]
+    recorded: Mapping[str, Recording]
+    """What an operation sends when nothing is in use."""
     cells: Cells
     rates: Rates
 
@@ -84,13 +85,14 @@ def measure(kind: str, server: str | None, folder: Path, amount: Amount) -> Meas
             name: closing.enter_context(_filled(name, count, server, folder))
             for name, count in FILLS.items()
         }
-        recordings = {name: site.do("use", "shared") for name, site in sites.items()}
-        cells = _in_turns(sites, amount)
+        cells = _in_turns({name: site for name, (site, _) in sites.items()}, amount)
     with _database("crowd", server, folder) as url:
-        _make(url, folder, ["shared", *map(_own, range(WORKERS))], 0)
+        labels = ["shared", *map(_own, range(WORKERS))]
+        _make(url, folder, labels, 0)
+        recorded = _recorded(url, folder, labels)
         with workers(WORKERS, url, str(folder)) as crowd:
-            rates = _in_a_crowd(crowd, amount)
-    return Measured(kind, recordings, cells, rates)
+            rates = _in_a_crowd(crowd, recorded, amount)
+    return Measured(kind, sites["0 %"][1].operations, cells, rates)
 
 
 def _in_turns(sites: Mapping[str, Worker], amount: Amount) -> Cells:
@@ -115,7 +117,7 @@ def _one_turn(site: Worker, count: int, cells: Sequence[Cell]) -> None:
         cell.together.append(one.total / count)
 
 
-def _in_a_crowd(crowd: Sequence[Worker], amount: Amount) -> Rates:
+def _in_a_crowd(crowd: Sequence[Worker], recorded: Mapping[str, Recorded], amount: Amount) -> Rates:
     rates: dict[tuple[str, str], list[float]] = {}
 
     def turn(who: str, some: Sequence[Worker], methods: Sequence[str], count: int) -> None:
@@ -127,11 +129,11 @@ def _in_a_crowd(crowd: Sequence[Worker], amount: Amount) -> Rates:
             worker.do(methods[1], MANY)
 
     for _ in range(amount.crowd_rounds):
-        together(crowd, "use", "shared")
+        together(crowd, "use", "shared", recorded["shared"])
         turn("1 worker", crowd[:1], OPERATIONS, MANY // 50)
         turn("8 workers", crowd, OPERATIONS, MANY // 50)
         for number, worker in enumerate(crowd):
-            worker.do("use", _own(number))
+            worker.do("use", _own(number), recorded[_own(number)])
         turn("8 workers, 8 networks", crowd, OPERATIONS, MANY // 50)
         turn("floor, 1 worker", crowd[:1], ("write", "unwrite"), 1000)
         turn("floor, 8 workers, 8 networks", crowd, ("write", "unwrite"), 1000)
@@ -139,11 +141,20 @@ def _in_a_crowd(crowd: Sequence[Worker], amount: Amount) -> Rates:
 
 
 @contextmanager
-def _filled(name: str, count: int, server: str | None, folder: Path) -> Iterator[Worker]:
+def _filled(
+    name: str, count: int, server: str | None, folder: Path
+) -> Iterator[tuple[Worker, Recorded]]:
     with _database(name, server, folder) as url:
         _make(url, folder, ["shared"], count)
+        recorded = _recorded(url, folder, ["shared"])["shared"]
         with workers(1, url, str(folder)) as [worker]:
-            yield worker
+            worker.do("use", "shared", recorded)
+            yield worker, recorded
+
+
+def _recorded(url: str, folder: Path, labels: Sequence[str]) -> Mapping[str, Recorded]:
+    with workers(1, url, str(folder)) as [scout]:
+        return {label: scout.do("record", label) for label in labels}
 
 
 @contextmanager

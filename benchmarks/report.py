@@ -19,7 +19,7 @@ def report(measured: Measured) -> str:
 def _lines(measured: Measured) -> Iterator[str]:
     yield f"### {measured.kind}\n"
     for operation in OPERATIONS:
-        recorded = measured.recordings["0 %"][operation]
+        recorded = measured.recorded[operation]
         changes = sum(map(len, recorded.changes))
         yield (
             f"- {operation}: {recorded.statements} statements in {recorded.transactions} "

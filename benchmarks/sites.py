@@ -8,7 +8,7 @@ from uuid import uuid4
 
 from netaddr import IPAddress
 
-from benchmarks.floor import Floor, Recording, Transaction, record
+from benchmarks.floor import Floor, Recorded, Transaction, record
 from benchmarks.raw import Raw
 from qplug.api import NetworkApi
 from qplug.config import load_config
@@ -48,21 +48,28 @@ class Site:
         self._given: list[str] = []
         self._written: list[Mapping[str, Sequence[Transaction]]] = []
 
-    def use(self, label: str) -> Mapping[str, Recording]:
-        """Work on this network, and return what one instance costs the database there."""
+    def record(self, label: str) -> Recorded:
+        """Return what an instance on this network costs the database.
+
+        SQLAlchemy is slower ever after in a process that listened to it once.
+        """
         self._network = self._api.get(label)
         for count in (1, 1):  # what is compiled, prepared or looked up once
             self.allocate(count)
             self.deallocate(count)
         instance, addresses = _instance(), []
-        recordings = {
-            "allocate": record(lambda: addresses.append(self._allocate(instance))),
-            "deallocate": record(lambda: self._api.deallocate_for_instance(instance.id)),
-        }
+        allocation = record(lambda: addresses.append(self._allocate(instance)))
+        deallocation = record(lambda: self._api.deallocate_for_instance(instance.id))
+        return Recorded({"allocate": allocation, "deallocate": deallocation}, addresses[0])
+
+    def use(self, label: str, recorded: Recorded) -> None:
+        """Work on this network, where another process recorded that."""
+        self._network = self._api.get(label)
         lasting = frozenset({self._network.id, *(s.id for s in self._network.subnets)})
-        self._only = addresses[0]
-        self._floor = Floor(self._raw, recordings, lasting=lasting, address=addresses[0])
-        return recordings
+        self._floor = Floor(self._raw, recorded, lasting=lasting)
+        self._only = recorded.address
+        self.allocate(1)
+        self.deallocate(1)
 
     def close(self) -> None:
         """Close all connections."""

@@ -17,6 +17,7 @@ from qplug.db.forks import Gate, at_forks
 from qplug.db.migrate import Migrations, ensure, stored, upgrade
 from qplug.db.servers import server_engine
 from qplug.db.sqlite import has_room, is_memory, is_missing, sqlite_engine
+from qplug.db.transactions import transaction
 from qplug.errors import DatabaseUnavailable, DatabaseUnusable
 from qplug.model import Call
 
@@ -68,8 +69,7 @@ class Database:
 
         :raises DatabaseUnavailable, DatabaseUnusable, SchemaTooNew, SchemaTooOld: as ``write``
         """
-        options = {"qplug_write_until": None}
-        return self._retried(call.deadline, lambda: self._work(call, work, options))
+        return self._retried(call.deadline, lambda: self._work(call, work))
 
     def select(
         self, call: Call, query: sa.Select[Any], parameters: Mapping[str, Any] | None = None
@@ -82,8 +82,7 @@ class Database:
         def work(connection: Connection) -> Sequence[sa.Row[Any]]:
             return connection.execute(query, parameters).all()
 
-        options = {"qplug_write_until": None, "qplug_one_statement": True}
-        return self._retried(call.deadline, lambda: self._work(call, work, options))
+        return self._retried(call.deadline, lambda: self._work(call, work, one_statement=True))
 
     def write(self, call: Call, work: Callable[[Connection], T]) -> T:
         """Run work in one transaction, commit it and return what it returns.
@@ -97,8 +96,7 @@ class Database:
         :raises sqlalchemy.exc.IntegrityError: a constraint forbids it; the work's own business
         :raises sqlalchemy.exc.DataError: a value does not fit its column; likewise
         """
-        options = {"qplug_write_until": call.deadline}
-        return self._retried(call.deadline, lambda: self._work(call, work, options))
+        return self._retried(call.deadline, lambda: self._work(call, work, until=call.deadline))
 
     def require_room(self) -> None:
         """Refuse to begin what takes several writes, where taking it back may find no room.
@@ -145,17 +143,21 @@ class Database:
         raise AssertionError("the last attempt returns or raises")
 
     def _work(
-        self, call: Call, work: Callable[[Connection], T], options: Mapping[str, float | None]
+        self,
+        call: Call,
+        work: Callable[[Connection], T],
+        *,
+        until: float | None = None,
+        one_statement: bool = False,
     ) -> T:
         if not self._checked:
             ensure(self.engine, self.migrations, call.deadline)
             self._checked = True
         with self.engine.connect() as connection:
-            connection.execution_options(**options)
-            with connection.begin() as transaction:
+            with transaction(connection, until=until, one_statement=one_statement) as begun:
                 result = work(connection)
-                if options["qplug_write_until"] is not None:
-                    self._commit(transaction)
+                if until is not None:
+                    self._commit(begun)
             return result
 
     def _commit(self, transaction: Transaction) -> None:

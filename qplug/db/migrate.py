@@ -16,6 +16,7 @@ from sqlalchemy.engine import Connection, Engine
 from qplug.db.failures import name_of, words
 from qplug.db.servers import WAIT, take_time
 from qplug.db.sqlite import schema_change
+from qplug.db.transactions import transaction
 from qplug.errors import DatabaseUnavailable, DatabaseUnusable, SchemaTooNew, SchemaTooOld
 
 _alembic = threading.Lock()  # Alembic keeps the migration it runs in module globals
@@ -63,7 +64,7 @@ def ensure(engine: Engine, migrations: Migrations, until: float) -> None:
 
 def stored(engine: Engine, migrations: Migrations) -> str | None:
     """Return the revision that is in the database; ``None`` when it has none of the tables."""
-    with engine.connect() as connection, connection.begin():
+    with engine.connect() as connection, transaction(connection):
         return _stored(connection, migrations)
 
 
@@ -79,14 +80,12 @@ def upgrade(engine: Engine, migrations: Migrations, until: float) -> str:
     import alembic.command  # noqa: F401  # a quarter of a second that only an upgrade spends, before its turn
 
     with engine.connect() as connection:
-        with connection.begin():
+        with transaction(connection):
             _must_be_ours(connection, migrations)
-        with _alone(connection, migrations, until):
-            connection.execution_options(qplug_write_until=until)
-            with connection.begin():
-                if _stored(connection, migrations) != migrations.head:
-                    _must_be_ours(connection, migrations)  # another process was faster
-                    _run_alembic(connection, migrations)
+        with _alone(connection, migrations, until), transaction(connection, until=until):
+            if _stored(connection, migrations) != migrations.head:
+                _must_be_ours(connection, migrations)  # another process was faster
+                _run_alembic(connection, migrations)
     return migrations.head
 
 

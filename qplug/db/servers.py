@@ -25,7 +25,7 @@ T = TypeVar("T")
 
 
 def server_engine(url: URL) -> Engine:
-    """Return an engine whose reads see one moment, and whose writes see what others commit."""
+    """Return an engine whose transactions see what others commit, unless told to see one moment."""
     limits = {"connect_timeout": str(WAIT)}
     if url.get_backend_name() != "postgresql":
         limits |= {"read_timeout": str(ANSWER), "write_timeout": str(ANSWER)}
@@ -50,14 +50,12 @@ def server_engine(url: URL) -> Engine:
         cursor.close()
         connection.commit()
 
-    @event.listens_for(engine, "begin")
-    def begin(connection: Connection) -> None:
-        options = connection.get_execution_options()
-        reads = options.get("qplug_write_until") is None
-        if reads and not options.get("qplug_one_statement"):
-            connection.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
-
     return engine
+
+
+def see_one_moment(connection: Connection) -> None:
+    """Have a transaction that begins see what was committed before, and nothing later."""
+    connection.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
 
 
 def take_time(connection: Connection) -> None:

@@ -47,7 +47,7 @@ def has_room(url: URL) -> bool:
 
 
 def sqlite_engine(url: URL) -> Engine:
-    """Return an engine whose transactions begin where we say, and wait for each other."""
+    """Return an engine for a file, or for memory that all connections share."""
     memory: dict[str, Any] = {"poolclass": StaticPool} if is_memory(url) else {"max_overflow": -1}
     engine = sa.create_engine(
         url, connect_args={"timeout": 0, "check_same_thread": False}, **memory
@@ -61,19 +61,18 @@ def sqlite_engine(url: URL) -> Engine:
 
     @event.listens_for(engine, "connect")
     def configure(connection: sqlite3.Connection, _: object) -> None:
-        connection.isolation_level = None  # sqlite3 would else begin and commit by its own rules
         connection.execute("PRAGMA foreign_keys = ON")
         connection.execute("PRAGMA synchronous = FULL")
 
-    @event.listens_for(engine, "begin")
-    def begin(connection: Connection) -> None:
-        until = connection.get_execution_options().get("qplug_write_until")
-        if until is None:
-            driver(connection).execute("BEGIN")
-        else:
-            when_free(driver(connection), "BEGIN IMMEDIATE", until)
-
     return engine
+
+
+def begin(connection: Connection, until: float | None) -> None:
+    """Begin what reads; or what writes until then, once no other writer is in its way."""
+    if until is None:
+        driver(connection).execute("BEGIN").close()
+    else:
+        when_free(driver(connection), "BEGIN IMMEDIATE", until)
 
 
 @contextmanager

@@ -23,8 +23,9 @@ from qplug.store.tables import allocations, networks, subnets, vifs
 NO_MAC: EUI = mac_address("00:00:00:00:00:00")
 """Stands for the MAC address of a vif that was never given one; such a vif is only released."""
 
-NETWORK_COLUMNS = [c.label(f"network_{c.name}") for c in networks.c]
-SUBNET_COLUMNS = [c.label(f"subnet_{c.name}") for c in subnets.c]
+STORES_OWN = {"owner", "state", "epoch", "created_at", "network_id", "version", "first", "last"}
+NETWORK_COLUMNS = [c.label(f"network_{c.name}") for c in networks.c if c.name not in STORES_OWN]
+SUBNET_COLUMNS = [c.label(f"subnet_{c.name}") for c in subnets.c if c.name not in STORES_OWN]
 
 
 is_shown = sa.or_(networks.c.state == "active", networks.c.state == "updating")

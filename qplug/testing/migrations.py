@@ -122,7 +122,6 @@ class MigrationsSuite:
 
 def _insert(engine: Engine, table: sa.Table, rows: Rows) -> None:
     with engine.begin() as connection:
-        connection.execution_options(qplug_write_until=0)
         connection.execute(table.insert(), rows)
 
 

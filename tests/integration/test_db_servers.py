@@ -178,7 +178,6 @@ class TestTransactions:
         database.write(call(), add("a"))
         short = call(0.5)
         with database.engine.connect() as other, other.begin():
-            other.execution_options(qplug_write_until=0)
             other.execute(owners.select().with_for_update())
             with pytest.raises(DatabaseUnavailable, match=r"(?i)lock.* timeout"):
                 database.write(short, lambda tx: tx.execute(raise_epoch("a")))

@@ -23,7 +23,7 @@ from qplug.store.tables import allocations, networks, subnets, vifs
 NO_MAC: EUI = mac_address("00:00:00:00:00:00")
 """Stands for the MAC address of a vif that was never given one; such a vif is only released."""
 
-STORES_OWN = {"owner", "state", "epoch", "created_at", "network_id", "version", "first", "last"}
+STORES_OWN = {"owner", "state", "epoch", "network_id", "version", "first", "last"}
 NETWORK_COLUMNS = [c.label(f"network_{c.name}") for c in networks.c if c.name not in STORES_OWN]
 SUBNET_COLUMNS = [c.label(f"subnet_{c.name}") for c in subnets.c if c.name not in STORES_OWN]
 
@@ -33,17 +33,19 @@ is_shown = sa.or_(networks.c.state == "active", networks.c.state == "updating")
 
 
 def select_networks(*where: sa.ColumnElement[bool]) -> sa.Select[Any]:
-    """Return the one statement that reads networks with their subnets, in order of creation."""
+    """Return the one statement that reads networks with their subnets, in no order.
+
+    To order rows with long texts MariaDB makes a table on disk, each time.
+    """
     return (
         sa.select(*NETWORK_COLUMNS, *SUBNET_COLUMNS)
         .select_from(networks.outerjoin(subnets, subnets.c.network_id == networks.c.id))
         .where(*where)
-        .order_by(networks.c.created_at, networks.c.id, subnets.c.version, subnets.c.first)
     )
 
 
 def networks_of(rows: Iterable[Row[Any]]) -> list[Network]:
-    """Return the networks of that statement's rows, keeping their order."""
+    """Return the networks of that statement's rows, in order of creation."""
     heads: dict[str, Row[Any]] = {}
     parts: dict[str, list[Subnet]] = {}
     for row in rows:
@@ -51,7 +53,12 @@ def networks_of(rows: Iterable[Row[Any]]) -> list[Network]:
         kept = parts.setdefault(row.network_id, [])
         if row.subnet_id is not None:
             kept.append(subnet_of(row))
-    return [network_of(row, parts[key]) for key, row in heads.items()]
+    ordered = sorted(heads.values(), key=lambda row: (row.network_created_at, row.network_id))
+    return [network_of(row, sorted(parts[row.network_id], key=_place)) for row in ordered]
+
+
+def _place(subnet: Subnet) -> tuple[int, int]:
+    return subnet.version, int(subnet.cidr.first)
 
 
 def network_of(row: Row[Any], parts: Sequence[Subnet]) -> Network:

@@ -1,6 +1,7 @@
 """PostgreSQL and MariaDB: types, conflicts, schemas, and servers that break off."""
 
 import socket
+import ssl
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, closing, suppress
@@ -13,14 +14,17 @@ import sqlalchemy as sa
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from netaddr import IPAddress
+from servers import private_mariadb
 from sqlalchemy import exc
 
 from qplug.db import Address, Database, Migrations, Moment, identifier, name, servers
+from qplug.db.engine import make_engine
 from qplug.errors import DatabaseUnavailable, DatabaseUnusable, SchemaTooNew, SchemaTooOld
 from qplug.store.migrations import MIGRATIONS
 from qplug.store.tables import metadata, owners
 from qplug.testing.databases import SERVERS, fresh_database, server_url
 from qplug.testing.processes import Ended, at_once, in_child
+from qplug.testing.requirements import require
 from qplug.testing.values import call
 
 pytestmark = [
@@ -438,6 +442,36 @@ class TestSchemas:
         mariadb = empty.engine.name == "mysql"
         assert ("restore the backup made before" in str(caught.value)) == mariadb
         assert tables(empty) == (["qplug_core_version"] if mariadb else []) + ["qplug_owners"]
+
+
+@pytest.fixture(scope="module")
+def encrypting() -> Iterator[sa.URL]:
+    """Return the url of a MariaDB that can encrypt."""
+    with private_mariadb(tls=True) as url:
+        yield sa.make_url(url)
+
+
+class TestTls:
+    """Offered without an option, as PyMySQL does; checked if one says so."""
+
+    def cipher(self, url: sa.URL) -> str:
+        engine = make_engine(url.render_as_string(hide_password=False))
+        with engine.connect() as connection:
+            found = connection.exec_driver_sql("SHOW STATUS LIKE 'Ssl_cipher'").one()
+        engine.dispose()
+        return str(found[1])
+
+    def test_a_server_that_can_encrypt_does(self, encrypting: sa.URL) -> None:
+        assert self.cipher(encrypting) != ""
+
+    def test_a_certificate_that_must_be_good_and_is_not_is_refused(
+        self, encrypting: sa.URL
+    ) -> None:
+        authorities = ssl.get_default_verify_paths().cafile
+        require(authorities, "no authorities; install ca-certificates")
+        strict = encrypting.update_query_dict({"ssl_ca": str(authorities)})
+        with pytest.raises(exc.OperationalError, match=r"(?i)certificate"):
+            self.cipher(strict)
 
 
 class TestBadServers:

@@ -76,8 +76,11 @@ def _started(folder: Path, programs: Programs) -> Iterator[str]:
 
 
 @contextmanager
-def private_mariadb() -> Iterator[str]:
-    """Yield the url of a server whose settings nobody else minds, as its root."""
+def private_mariadb(*, tls: bool = False) -> Iterator[str]:
+    """Yield the url of a server whose settings nobody else minds, as its root.
+
+    :param tls: whether it can encrypt, with a certificate that no authority signed
+    """
     require(shutil.which("mariadbd"), "no mariadbd; install mariadb-server")
     with _folder() as folder, (folder / "log").open("w") as log:
         user = pwd.getpwuid(os.geteuid()).pw_name
@@ -88,6 +91,7 @@ def private_mariadb() -> Iterator[str]:
         _run("mariadb-install-db", *common, "--skip-test-db", normal)
         socket = f"--socket={folder / 'socket'}"
         command = ["mariadbd", *common, socket, "--skip-networking"]
+        command += _certificate(folder) if tls else []
         server = subprocess.Popen(command, stdout=log, stderr=log)
         try:
             _await(server, ["mariadb-admin", "--no-defaults", socket, "--user=root", "ping"])
@@ -95,6 +99,14 @@ def private_mariadb() -> Iterator[str]:
         finally:
             server.terminate()
             server.wait()
+
+
+def _certificate(folder: Path) -> Sequence[str]:
+    require(shutil.which("openssl"), "no openssl; install it")
+    key, certificate = folder / "key.pem", folder / "certificate.pem"
+    request = ["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=nobody"]
+    _run("openssl", *request, "-keyout", key, "-out", certificate)
+    return [f"--ssl-key={key}", f"--ssl-cert={certificate}"]
 
 
 def _await(server: "subprocess.Popen[bytes]", ping: Sequence[str]) -> None:

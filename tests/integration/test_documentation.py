@@ -74,6 +74,16 @@ def test_the_code_of_the_vendors_page_is_as_tidy_as_ours(tmp_path: Path) -> None
     run_tool("mypy", "--config-file", strict, "qplug_ipam_ledger/src", where=tmp_path)
 
 
+def test_the_commands_of_the_networks_page_run_as_written(tmp_path: Path) -> None:
+    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    variables = {"HOME": str(tmp_path), "XDG_STATE_HOME": str(tmp_path), "PATH": path}
+    typed = ["sh", "-eux", "-c", script("docs/networks.md")]
+    done = subprocess.run(typed, env=variables, cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    usage = done.stdout.rpartition("| network |")[2]
+    assert "| blue    | 10.20.1.0/24 |       0 |" in usage
+
+
 def run_tool(name: str, *arguments: str, where: Path) -> None:
     tool = Path(sys.executable).with_name(name)
     done = subprocess.run([tool, *arguments], cwd=where, capture_output=True, text=True)

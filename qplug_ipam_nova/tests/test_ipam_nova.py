@@ -8,7 +8,7 @@ from pathlib import Path
 from uuid import uuid4
 
 import pytest
-from netaddr import IPAddress, IPNetwork
+from netaddr import IPAddress, IPNetwork, IPRange
 from oslo_config.cfg import ConfigOpts
 
 from qplug.errors import (
@@ -28,6 +28,7 @@ from qplug.testing.ipam.asking import fill, give, held, kept
 from qplug.testing.values import after, call, lease, network, subnet, vif
 from qplug_ipam_nova.driver import NovaIpam
 from qplug_ipam_nova.options import list_opts
+from qplug_ipam_nova.tables import addresses
 
 PREFIX = IPNetwork("fd00::/64")
 
@@ -173,6 +174,24 @@ class TestDerived:
         before = give(driver, net, owner)
         driver.deallocate(call(), net, owner, reuse_delay=600)
         assert give(driver, net, owner) == before
+
+    def test_a_derived_address_reserved_while_it_was_given_is_not_given_again(
+        self, driver: NovaIpam
+    ) -> None:
+        net = kept(driver, "fd00::/64")
+        owner = vif(net)
+        [derived] = give(driver, net, owner)
+        part = replace(net.subnets[0], reserved=(IPRange(derived, derived),))
+        reserved = replace(net, subnets=(part,))
+        driver.update_subnets(call(), reserved)
+        # The change did not see the address yet, as whoever inserted it waited for its end.
+        unseen = addresses.update().values(assignable=True)
+        driver._database.write(call(), lambda tx: tx.execute(unseen))
+        driver.deallocate(call(), reserved, owner)
+        with pytest.raises(FixedIpAlreadyInUse, match="derived from the MAC"):
+            give(driver, reserved, owner)
+        driver.update_subnets(call(), net)
+        assert give(driver, net, owner) == [derived]
 
     @pytest.mark.parametrize(
         ("cidr", "lowest"), [("fd00::/48", "fd00::1"), ("fd00::/96", "fd00::1")]

@@ -77,15 +77,25 @@ def _by_policy(outlook: Outlook, network: Network, now: datetime) -> Choice:
 
 def _by_name(outlook: Outlook, address: IPAddress, vif: Vif, now: datetime) -> Choice:
     known, interval = outlook.known, outlook.interval
-    if known is not None and known.assignable:
+    if known is not None and _may_be_given_again(outlook, known):
         _refuse_another(known, vif, now)
         return _again(outlook, known)
-    if known is None and interval is not None and interval.first <= address <= interval.last:
+    if known is None and interval is not None and interval.has(address):
         return _fresh(outlook, interval, address)
+    raise _refusal(outlook, address)
+
+
+def _may_be_given_again(outlook: Outlook, known: Known) -> bool:
+    if outlook.wish.subnet.derived:  # it may have been reserved while it was being inserted
+        return outlook.interval is not None and outlook.interval.has(known.address)
+    return known.assignable
+
+
+def _refusal(outlook: Outlook, address: IPAddress) -> FixedIpAlreadyInUse | FixedIpInvalid:
     reason = f"no vif may get it in {outlook.wish.subnet.cidr}"
     if outlook.wish.derived:
-        raise FixedIpAlreadyInUse(str(address), f"it is derived from the MAC, but {reason}")
-    raise FixedIpInvalid(str(address), reason)
+        return FixedIpAlreadyInUse(str(address), f"it is derived from the MAC, but {reason}")
+    return FixedIpInvalid(str(address), reason)
 
 
 def _refuse_another(known: Known, vif: Vif, now: datetime) -> None:

@@ -29,6 +29,10 @@ class Interval:
     first: IPAddress
     last: IPAddress
 
+    def has(self, address: IPAddress) -> bool:
+        """Say whether the address is one of them."""
+        return bool(self.first <= address <= self.last)
+
 
 @dataclass(frozen=True)
 class Known:

@@ -11,18 +11,18 @@ import sqlalchemy as sa
 from sqlalchemy import exc
 
 from benchmarks.machine import described
-from benchmarks.measuring import Amount, measure
+from benchmarks.measuring import FILLS, Amount, measure
 from benchmarks.report import report
 from qplug.testing.databases import SERVERS
 
-FULL = Amount(rounds=20, count=12, crowd_rounds=5, seconds=1.2)
-QUICK = Amount(rounds=4, count=8, crowd_rounds=1, seconds=0.6)
+FULL = Amount(fills=list(FILLS), rounds=20, count=10, crowd_rounds=5, seconds=1.0)
+QUICK = Amount(fills=["0 %"], rounds=10, count=10, crowd_rounds=1, seconds=1.0)
 
 
 def main() -> None:
     """Do it."""
     parser = argparse.ArgumentParser(prog="make bench ARGS=...", description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="well under a minute; noisy")
+    parser.add_argument("--quick", action="store_true", help="an empty network only; noisy")
     parser.add_argument(
         "--database", action="append", choices=["sqlite", *SERVERS], help="only these"
     )

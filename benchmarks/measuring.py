@@ -9,9 +9,8 @@ from statistics import median, quantiles
 from netaddr import IPNetwork
 
 from benchmarks.floor import Recorded, Recording
-from benchmarks.raw import Raw
-from benchmarks.seeding import fill
-from benchmarks.sites import PROJECT, Times, make_manager
+from benchmarks.seeding import PROJECT
+from benchmarks.sites import Site, Times, make_manager
 from benchmarks.workers import Worker, together, workers
 from qplug.api import NetworkApi
 from qplug.db.installed import installed
@@ -36,9 +35,10 @@ MANY = 100_000
 class Amount:
     """How much is measured."""
 
+    fills: Sequence[str]
     rounds: int
     count: int
-    """Operations of each kind in a round; of the last address one at a time."""
+    """Operations of each kind in a round, in turns: as if each address were the last."""
     crowd_rounds: int
     seconds: float
     """In which workers do as much as they can."""
@@ -77,44 +77,45 @@ class Measured:
     cells: Cells
     rates: Rates
 
+    @property
+    def fills(self) -> Sequence[str]:
+        """Return how full the networks were, the empty one first."""
+        return list(dict.fromkeys(name for name, _ in self.cells))
+
 
 def measure(kind: str, server: str | None, folder: Path, amount: Amount) -> Measured:
     """Measure on a SQLite file in the folder, or on databases made on a server."""
     with ExitStack() as closing:
-        sites = {
-            name: closing.enter_context(_filled(name, count, server, folder))
-            for name, count in FILLS.items()
-        }
-        cells = _in_turns({name: site for name, (site, _) in sites.items()}, amount)
+        sites, recorded = {}, {}
+        for name in amount.fills:
+            url = closing.enter_context(_database(name, server, folder))
+            recorded[name] = _made(url, folder, ["shared"], FILLS[name])["shared"]
+            [sites[name]] = closing.enter_context(workers(1, url, str(folder)))
+            sites[name].do("use", "shared", recorded[name])
+        cells = _in_turns(sites, amount)
     with _database("crowd", server, folder) as url:
         labels = ["shared", *map(_own, range(WORKERS))]
-        _make(url, folder, labels, 0)
-        recorded = _recorded(url, folder, labels)
+        of_crowd = _made(url, folder, labels, 0)
         with workers(WORKERS, url, str(folder)) as crowd:
-            rates = _in_a_crowd(crowd, recorded, amount)
-    return Measured(kind, sites["0 %"][1].operations, cells, rates)
+            rates = _in_a_crowd(crowd, of_crowd, amount)
+    return Measured(kind, recorded["0 %"].operations, cells, rates)
 
 
 def _in_turns(sites: Mapping[str, Worker], amount: Amount) -> Cells:
     cells = {(name, operation): Cell() for name in sites for operation in OPERATIONS}
     for _ in range(amount.rounds):
         for name, site in sites.items():
-            few = 1 if FILLS[name] == ADDRESSES - 1 else amount.count
-            for _ in range(amount.count // few):
-                _one_turn(site, few, [cells[name, operation] for operation in OPERATIONS])
+            ours: Sequence[Times] = site.do("pairs", amount.count)
+            floor: Sequence[Times] = site.do("written_pairs", amount.count)
+            at_once: Sequence[float] = site.do("written_together", amount.count)
+            for n, operation in enumerate(OPERATIONS):
+                cell = cells[name, operation]
+                cell.qplug.append(ours[n].total / amount.count)
+                cell.cpu.append(ours[n].cpu / amount.count)
+                cell.each += ours[n].each
+                cell.floor.append(floor[n].total / amount.count)
+                cell.together.append(at_once[n])
     return cells
-
-
-def _one_turn(site: Worker, count: int, cells: Sequence[Cell]) -> None:
-    ours: list[Times] = [site.do(method, count) for method in OPERATIONS]
-    floor: list[Times] = [site.do(method, count) for method in ("write", "unwrite")]
-    at_once: Sequence[Times] = site.do("write_together", count)
-    for cell, qplug, alone, one in zip(cells, ours, floor, at_once, strict=True):
-        cell.qplug.append(qplug.total / count)
-        cell.cpu.append(qplug.cpu / count)
-        cell.each += qplug.each
-        cell.floor.append(alone.total / count)
-        cell.together.append(one.total / count)
 
 
 def _in_a_crowd(crowd: Sequence[Worker], recorded: Mapping[str, Recorded], amount: Amount) -> Rates:
@@ -141,23 +142,6 @@ def _in_a_crowd(crowd: Sequence[Worker], recorded: Mapping[str, Recorded], amoun
 
 
 @contextmanager
-def _filled(
-    name: str, count: int, server: str | None, folder: Path
-) -> Iterator[tuple[Worker, Recorded]]:
-    with _database(name, server, folder) as url:
-        _make(url, folder, ["shared"], count)
-        recorded = _recorded(url, folder, ["shared"])["shared"]
-        with workers(1, url, str(folder)) as [worker]:
-            worker.do("use", "shared", recorded)
-            yield worker, recorded
-
-
-def _recorded(url: str, folder: Path, labels: Sequence[str]) -> Mapping[str, Recorded]:
-    with workers(1, url, str(folder)) as [scout]:
-        return {label: scout.do("record", label) for label in labels}
-
-
-@contextmanager
 def _database(name: str, server: str | None, folder: Path) -> Iterator[str]:
     place = folder / name.replace(" ", "")
     place.mkdir()
@@ -165,23 +149,22 @@ def _database(name: str, server: str | None, folder: Path) -> Iterator[str]:
         yield url
 
 
-def _make(url: str, folder: Path, labels: Sequence[str], count: int) -> None:
-    """Make tables and networks, and give away that many addresses of each."""
+def _made(url: str, folder: Path, labels: Sequence[str], count: int) -> Mapping[str, Recorded]:
+    """Make tables and networks, give away that many addresses of each, and record the next."""
     manager = make_manager(url, str(folder))
-    try:
-        with installed(manager.conf) as databases:
-            for database in databases:
-                database.upgrade()
+    with ExitStack() as closing:
+        closing.callback(manager.close)
+        for database in closing.enter_context(installed(manager.conf)):
+            database.upgrade()
+        site = closing.enter_context(Site(url, str(folder)))
         api = NetworkApi(manager, Context(is_admin=True))
+        recorded = {}
         for number, label in enumerate(labels):
             cidr = IPNetwork(f"10.{number}.0.0/16")
             network = api.create(NetworkSpec(label=label, cidrs=(cidr,), project_id=PROJECT))
-            if count:
-                raw = Raw(url)
-                fill(raw, network, count)
-                raw.close()
-    finally:
-        manager.close()
+            site.fill(network, count)
+            recorded[label] = site.record(label)
+        return recorded
 
 
 def _own(number: int) -> str:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from statistics import median
 
-from benchmarks.measuring import FILLS, OPERATIONS, Cell, Measured, ratios, spread
+from benchmarks.measuring import OPERATIONS, Cell, Measured, ratios, spread
 
 NEUTRON = 5
 """Port creates a second of a real Neutron with one worker on a machine of this kind."""
@@ -31,7 +31,7 @@ def _lines(measured: Measured) -> Iterator[str]:
         [
             _row(operation, name, measured.cells[name, operation], measured.cells["0 %", operation])
             for operation in OPERATIONS
-            for name in FILLS
+            for name in measured.fills
         ],
     )
     yield ""
@@ -69,10 +69,12 @@ def _crowd_row(measured: Measured, who: str) -> list[str]:
 def _verdicts(measured: Measured) -> Iterator[str]:
     aim = AIMS[measured.kind]
     for operation in OPERATIONS:
-        at = {name: measured.cells[name, operation] for name in FILLS}
+        at = {name: measured.cells[name, operation] for name in measured.fills}
         times = median(ratios(at["0 %"].qplug, at["0 %"].floor))
         yield f"- {operation}: {times:.2f} times the floor, of at most {aim}: {_met(times <= aim)}"
-        for name in ("99 %", "last address"):
+        for name in measured.fills:
+            if name not in ("99 %", "last address"):
+                continue
             growth = median(at[name].qplug) / median(at["0 %"].qplug)
             what = f"{operation}, {name}: {growth:.2f} times 0 %"
             yield f"- {what}, of at most 1.1: {_met(growth <= 1.1)}"

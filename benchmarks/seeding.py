@@ -6,8 +6,9 @@ from typing import Any
 from uuid import uuid4
 
 from benchmarks.raw import Raw
-from benchmarks.sites import PROJECT
 from qplug.model import Network
+
+PROJECT = "bench"
 
 CREATED = 1.7e9
 """Seconds since 1970."""

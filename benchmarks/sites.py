@@ -4,19 +4,19 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import Self
 from uuid import uuid4
 
 from netaddr import IPAddress
 
 from benchmarks.floor import Floor, Recorded, Transaction, record
 from benchmarks.raw import Raw
+from benchmarks.seeding import PROJECT, fill
 from qplug.api import NetworkApi
 from qplug.config import load_config
 from qplug.factory import create_manager
 from qplug.manager import Context, Manager
-from qplug.model import Instance, NetworkRequest
-
-PROJECT = "bench"
+from qplug.model import Instance, Network, NetworkRequest
 
 
 def make_manager(url: str, folder: str) -> Manager:
@@ -47,6 +47,17 @@ class Site:
         self._raw = Raw(url)
         self._given: list[str] = []
         self._written: list[Mapping[str, Sequence[Transaction]]] = []
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def fill(self, network: Network, count: int) -> None:
+        """Give away that many addresses, in bulk."""
+        if count:
+            fill(self._raw, network, count)
 
     def record(self, label: str) -> Recorded:
         """Return what an instance on this network costs the database.
@@ -92,6 +103,10 @@ class Site:
         del self._given[: len(times.each)]
         return times
 
+    def pairs(self, count: int) -> tuple[Times, Times]:
+        """Allocate and deallocate instances in turns."""
+        return _joined([(self.allocate(1), self.deallocate(1)) for _ in range(count)])
+
     def _allocate(self, instance: Instance) -> IPAddress:
         requests = [NetworkRequest(network_id=self._network.id)]
         given = self._api.allocate_for_instance(instance, requests)
@@ -115,12 +130,19 @@ class Site:
         del self._written[: len(times.each)]
         return times
 
-    def write_together(self, count: int) -> tuple[Times, Times]:
-        """Write all allocations in one transaction, and all deallocations in another."""
+    def written_pairs(self, count: int) -> tuple[Times, Times]:
+        """Write both in turns."""
+        return _joined([(self.write(1), self.unwrite(1)) for _ in range(count)])
+
+    def written_together(self, count: int) -> tuple[float, float]:
+        """Write all allocations in one transaction and all deallocations in another, for reference.
+
+        :returns: the seconds of one allocation, and of one deallocation
+        """
         new = self._prepared(count)
         parts = [[one[part] for one in new] for part in ("allocate", "deallocate")]
         first, second = (_timed([partial(self._floor.run_together, part)]) for part in parts)
-        return first, second
+        return first.total / len(new), second.total / len(new)
 
     def _prepared(self, count: int) -> Sequence[Mapping[str, Sequence[Transaction]]]:
         """Return what to write, for the lowest addresses never given or for the only one left."""
@@ -137,6 +159,16 @@ class Site:
 
 def _instance() -> Instance:
     return Instance(id=str(uuid4()), project_id=PROJECT)
+
+
+def _joined(pairs: Sequence[tuple[Times, Times]]) -> tuple[Times, Times]:
+    first, second = zip(*pairs, strict=True)
+    return _sum(first), _sum(second)
+
+
+def _sum(times: Sequence[Times]) -> Times:
+    each = [seconds for one in times for seconds in one.each]
+    return Times(each, sum(one.total for one in times), sum(one.cpu for one in times))
 
 
 def _timed(operations: Iterable[Callable[[], object]], seconds: float = 60) -> Times:

@@ -12,14 +12,16 @@ from benchmarks.sites import Site
 LEAD = 0.05
 """Seconds in which all workers hear what to do next, so that they begin at once."""
 
+FORKS = multiprocessing.get_context("forkserver")
+FORKS.set_forkserver_preload(["benchmarks.sites"])  # all are forks of one that imported it
+
 
 class Worker:
     """A process with a :class:`Site`, whose methods it runs when asked."""
 
     def __init__(self, url: str, folder: str) -> None:
-        spawn = multiprocessing.get_context("spawn")
-        self._pipe, theirs = spawn.Pipe()
-        self._process = spawn.Process(target=_serve, args=(theirs, url, folder), daemon=True)
+        self._pipe, theirs = FORKS.Pipe()
+        self._process = FORKS.Process(target=_serve, args=(theirs, url, folder), daemon=True)
         self._process.start()
         theirs.close()
 

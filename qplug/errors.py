@@ -487,7 +487,7 @@ class NoMoreFixedIps(Exhausted):
     def sentence(self) -> str:
         return (
             f"network '{self.network}' has no free address left in {self.cidr}; "
-            "deallocate some instances, or make another network"
+            "deallocate some instances, widen its pools, or make another network"
         )
 
 

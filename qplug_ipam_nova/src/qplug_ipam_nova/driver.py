@@ -140,6 +140,6 @@ def _warn_if_early(network: Network, vif: Vif, choice: Choice) -> None:
     if choice.early:
         LOG.warning(
             "network %s has nothing left in %s but resting addresses: %s went to vif %s before "
-            "its rest ended; deallocate some instances, or make another network",
+            "its rest ended; deallocate some instances, widen its pools, or make another network",
             *(network.id, choice.subnet.cidr, choice.address, vif.id),
         )

@@ -15,8 +15,8 @@ from benchmarks.measuring import FILLS, Amount, measure
 from benchmarks.report import report
 from qplug.testing.databases import SERVERS
 
-FULL = Amount(fills=list(FILLS), rounds=20, count=10, crowd_rounds=5, seconds=1.0)
-QUICK = Amount(fills=["0 %"], rounds=10, count=10, crowd_rounds=1, seconds=1.0)
+FULL = Amount(fills=list(FILLS), rounds=20, count=10, profiled=500, crowd_rounds=5, seconds=1.0)
+QUICK = Amount(fills=["0 %"], rounds=10, count=10, profiled=200, crowd_rounds=1, seconds=1.0)
 
 
 def main() -> None:

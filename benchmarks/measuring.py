@@ -1,5 +1,6 @@
 """What is measured on one database: rounds in which all that is compared has its turn."""
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -39,6 +40,8 @@ class Amount:
     rounds: int
     count: int
     """Operations of each kind in a round, in turns: as if each address were the last."""
+    profiled: int
+    """How many operations of each kind are looked at."""
     crowd_rounds: int
     seconds: float
     """In which workers do as much as they can."""
@@ -76,6 +79,8 @@ class Measured:
     """What an operation sends when nothing is in use."""
     cells: Cells
     rates: Rates
+    places: Mapping[str, Counter[str]]
+    """How often it was where, by operation."""
 
     @property
     def fills(self) -> Sequence[str]:
@@ -93,12 +98,13 @@ def measure(kind: str, server: str | None, folder: Path, amount: Amount) -> Meas
             [sites[name]] = closing.enter_context(workers(1, url, str(folder)))
             sites[name].do("use", "shared", recorded[name])
         cells = _in_turns(sites, amount)
+        places = sites["0 %"].do("profile", amount.profiled)
     with _database("crowd", server, folder) as url:
         labels = ["shared", *map(_own, range(WORKERS))]
         of_crowd = _made(url, folder, labels, 0)
-        with workers(WORKERS, url, str(folder)) as crowd:
-            rates = _in_a_crowd(crowd, of_crowd, amount)
-    return Measured(kind, recorded["0 %"].operations, cells, rates)
+        with workers(1, url, str(folder)) as one, workers(WORKERS, url, str(folder)) as crowd:
+            rates = _in_a_crowd(one, crowd, of_crowd, amount)
+    return Measured(kind, recorded["0 %"].operations, cells, rates, places)
 
 
 def _in_turns(sites: Mapping[str, Worker], amount: Amount) -> Cells:
@@ -118,7 +124,13 @@ def _in_turns(sites: Mapping[str, Worker], amount: Amount) -> Cells:
     return cells
 
 
-def _in_a_crowd(crowd: Sequence[Worker], recorded: Mapping[str, Recorded], amount: Amount) -> Rates:
+def _in_a_crowd(
+    one: Sequence[Worker],
+    crowd: Sequence[Worker],
+    recorded: Mapping[str, Recorded],
+    amount: Amount,
+) -> Rates:
+    """Measure the crowd, and the one that never met it: who lost a race remembers for a while."""
     rates: dict[tuple[str, str], list[float]] = {}
 
     def turn(who: str, some: Sequence[Worker], methods: Sequence[str], count: int) -> None:
@@ -130,13 +142,13 @@ def _in_a_crowd(crowd: Sequence[Worker], recorded: Mapping[str, Recorded], amoun
             worker.do(methods[1], MANY)
 
     for _ in range(amount.crowd_rounds):
-        together(crowd, "use", "shared", recorded["shared"])
-        turn("1 worker", crowd[:1], OPERATIONS, MANY // 50)
+        together([*one, *crowd], "use", "shared", recorded["shared"])
+        turn("1 worker", one, OPERATIONS, MANY // 50)
         turn("8 workers", crowd, OPERATIONS, MANY // 50)
         for number, worker in enumerate(crowd):
             worker.do("use", _own(number), recorded[_own(number)])
         turn("8 workers, 8 networks", crowd, OPERATIONS, MANY // 50)
-        turn("floor, 1 worker", crowd[:1], ("write", "unwrite"), 1000)
+        turn("floor, 1 worker", one, ("write", "unwrite"), 1000)
         turn("floor, 8 workers, 8 networks", crowd, ("write", "unwrite"), 1000)
     return rates
 

@@ -40,6 +40,8 @@ def _lines(measured: Measured) -> Iterator[str]:
         [_crowd_row(measured, who) for who in dict.fromkeys(who for who, _ in measured.rates)],
     )
     yield ""
+    yield from _table("where the time goes|allocate|deallocate", _shares(measured))
+    yield ""
     yield from _verdicts(measured)
     yield ""
 
@@ -64,6 +66,17 @@ def _crowd_row(measured: Measured, who: str) -> list[str]:
     gain = ratios(measured.rates[who, "allocate"], measured.rates[base, "allocate"])
     rates = [spread(measured.rates[who, operation], _whole) for operation in OPERATIONS]
     return [who, *rates, "" if who == base else spread(gain, _hundredths)]
+
+
+def _shares(measured: Measured) -> Sequence[Sequence[str]]:
+    seen = [measured.places[operation] for operation in OPERATIONS]
+    places = sorted({place for one in seen for place in one}, key=lambda place: -seen[0][place])
+    shares = [[100 * one[place] / one.total() for one in seen] for place in places]
+    return [
+        [place, *(f"{share:.0f} %" for share in both)]
+        for place, both in zip(places, shares, strict=True)
+        if max(both) >= 1
+    ]
 
 
 def _verdicts(measured: Measured) -> Iterator[str]:

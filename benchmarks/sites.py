@@ -1,6 +1,7 @@
 """One process's door to one database: qplug's operations, the floor's, and their times."""
 
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -10,6 +11,7 @@ from uuid import uuid4
 from netaddr import IPAddress
 
 from benchmarks.floor import Floor, Recorded, Transaction, record
+from benchmarks.profiling import sampled
 from benchmarks.raw import Raw
 from benchmarks.seeding import PROJECT, fill
 from qplug.api import NetworkApi
@@ -106,6 +108,14 @@ class Site:
     def pairs(self, count: int) -> tuple[Times, Times]:
         """Allocate and deallocate instances in turns."""
         return _joined([(self.allocate(1), self.deallocate(1)) for _ in range(count)])
+
+    def profile(self, count: int) -> Mapping[str, Counter[str]]:
+        """Return in what it is how often, while it allocates and deallocates so many."""
+        with sampled() as allocating:
+            self.allocate(count)
+        with sampled() as deallocating:
+            self.deallocate(count)
+        return {"allocate": allocating, "deallocate": deallocating}
 
     def _allocate(self, instance: Instance) -> IPAddress:
         requests = [NetworkRequest(network_id=self._network.id)]

@@ -17,6 +17,12 @@ from qplug_ipam_nova.tables import addresses, free, subnets
 from qplug_ipam_nova.wishes import Wish
 
 # Statements are made once, which takes longer than to run them.
+line = (
+    sa.select(subnets.c.id)
+    .where(subnets.c.network_id == sa.bindparam("network"))
+    .order_by(subnets.c.id)
+    .with_for_update(key_share=True)
+)
 given = addresses.insert()
 added = free.insert()
 is_unchanged = sa.and_(
@@ -68,8 +74,7 @@ def stand_in_line(connection: Connection, network_id: str) -> None:
     Addresses are inserted before anything else is locked, since their foreign key waits for the
     same rows. SQLite has no such lock, and no races either.
     """
-    line = sa.select(subnets.c.id).where(subnets.c.network_id == network_id)
-    connection.execute(line.order_by(subnets.c.id).with_for_update(key_share=True))
+    connection.execute(line, {"network": network_id})
 
 
 def _refuse_forgotten(

@@ -120,9 +120,9 @@ class Instances:
         known = waited(call, lambda: self._store.begin_delete(call, instance_id))
         if known is None:
             return ()
-        tried = [self._release.vif(call, record) for record in known.vifs]
+        tried = [self._release.vif(call, record) for record in known]
         left = [record for record in tried if record is not None]
-        self._store.forget(self._chain.overtime(call), known, left)
+        self._store.forget(self._chain.overtime(call), instance_id, known, left)
         for record in left:
             self._chain.refuse_other_drivers(record.network)
         return [record.vif.id for record in left]

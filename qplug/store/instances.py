@@ -12,7 +12,7 @@ from sqlalchemy.exc import IntegrityError
 from qplug.db import Database
 from qplug.errors import FixedIpAlreadyInUse, InstanceInTransition, InstanceNotFound, MacInUse
 from qplug.model import Allocation, Call, Instance, Vif
-from qplug.store.records import InstanceRecord, VifRecord, read_instance
+from qplug.store.records import InstanceRecord, VifRecord, read_instance, vifs_of_instance
 from qplug.store.rows import instance_row
 from qplug.store.tables import instances, vifs
 from qplug.store.vif_rows import (
@@ -34,6 +34,7 @@ is_marked = sa.and_(
     is_it, instances.c.state == sa.bindparam("was"), instances.c.epoch == sa.bindparam("known")
 )
 owner_of = sa.select(instances.c.project_id).where(is_it)
+state_of = sa.select(instances.c.state).where(is_it)
 new_instance = instances.insert()
 leave = instances.update().where(is_marked)
 enter_update = (
@@ -226,35 +227,42 @@ class InstanceStore:
 
     # --- deallocating ---
 
-    def begin_delete(self, call: Call, instance_id: str) -> InstanceRecord | None:
-        """Mark an instance and its vifs as ``deleting`` and return its record, if there is one.
+    def begin_delete(self, call: Call, instance_id: str) -> Sequence[VifRecord] | None:
+        """Mark an instance and its vifs as ``deleting`` and return them; ``None`` without one.
 
         :raises InstanceInTransition: it is being built or changed by another process
         """
 
-        def work(tx: Connection) -> InstanceRecord | None:
-            entered = tx.execute(enter_delete, {"instance": instance_id}).rowcount
-            if entered:
+        def work(tx: Connection) -> Sequence[VifRecord] | None:
+            key = {"instance": instance_id}
+            if tx.execute(enter_delete, key).rowcount:
                 hide_vifs(tx, instance_id)
-            record = read_instance(tx, instance_id)
-            if record is not None and not entered:
-                raise InstanceInTransition(instance_id, record.state)
-            return record
+                return vifs_of_instance.read(tx, **key)
+            state = tx.execute(state_of, key).scalar()
+            if state is not None:
+                raise InstanceInTransition(instance_id, state)
+            return None
 
         return self._database.write(call, work)
 
-    def forget(self, call: Call, known: InstanceRecord, left: Sequence[VifRecord]) -> None:
+    def forget(
+        self,
+        call: Call,
+        instance_id: str,
+        known: Sequence[VifRecord],
+        left: Sequence[VifRecord],
+    ) -> None:
         """Remove what was released of an instance, and the instance with its last vif.
 
-        :param known: the record that :meth:`begin_delete` returned
-        :param left: its vifs of which something is left, with the addresses that are
+        :param known: the vifs that :meth:`begin_delete` returned
+        :param left: those of which something is left, with the addresses that are
         """
         kept = {record.vif.id for record in left}
         held = {record.vif.id for record in left if record.allocations}
-        ids = {record.vif.id for record in known.vifs}
+        ids = {record.vif.id for record in known}
         self._database.write(
             call,
-            lambda tx: delete_released(tx, known.instance.id, gone=ids - kept, freed=ids - held),
+            lambda tx: delete_released(tx, instance_id, gone=ids - kept, freed=ids - held),
         )
 
     def _changing_addresses(

@@ -169,7 +169,7 @@ def test_an_abandoned_instance_is_hidden_when_something_is_left(
     assert state_of(store, mine) == "deleting"
     known = store.instances.begin_delete(call(), mine.id)
     assert known is not None
-    store.instances.forget(call(), known, [])
+    store.instances.forget(call(), mine.id, known, [])
     assert state_of(store, mine) is None
 
 
@@ -272,8 +272,8 @@ def test_forgetting_keeps_what_is_left_and_frees_what_was_given_back(
     store.instances.finish(call(), mine.id, EPOCH, records, "[]")
     known = store.instances.begin_delete(call(), mine.id)
     assert known is not None
-    gone, held, macs_own = known.vifs
-    store.instances.forget(call(), known, [held, replace(macs_own, allocations=())])
+    gone, held, macs_own = known
+    store.instances.forget(call(), mine.id, known, [held, replace(macs_own, allocations=())])
     left = store.instances.get(call(), mine.id)
     assert left is not None
     assert [record.vif.id for record in left.vifs] == [held.vif.id, macs_own.vif.id]
@@ -290,10 +290,10 @@ def test_two_deallocations_at_once_do_not_disturb_each_other_nor_what_comes_afte
     second = store.instances.begin_delete(call(), mine.id)
     assert first is not None
     assert second is not None
-    store.instances.forget(call(), second, [])
+    store.instances.forget(call(), mine.id, second, [])
     assert state_of(store, mine) is None
     begun(store, mine)  # anew, without any network
-    store.instances.forget(call(), first, [])
+    store.instances.forget(call(), mine.id, first, [])
     assert state_of(store, mine) == "building"
 
 

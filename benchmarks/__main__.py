@@ -15,14 +15,18 @@ from benchmarks.measuring import FILLS, Amount, measure
 from benchmarks.report import report
 from qplug.testing.databases import SERVERS
 
-FULL = Amount(fills=list(FILLS), rounds=20, count=10, profiled=500, crowd_rounds=5, seconds=1.0)
-QUICK = Amount(fills=["0 %"], rounds=10, count=10, profiled=200, crowd_rounds=1, seconds=1.0)
+FULL = Amount(fills=FILLS, rounds=20, count=10, profiled=500, crowd_rounds=5, seconds=1.0)
+QUICK = Amount(fills={"0 %": 0}, rounds=10, count=10, profiled=200, crowd_rounds=1, seconds=1.0)
+CHECK = Amount(
+    fills={"0 %": 0, "99 %": 50}, rounds=2, count=2, profiled=20, crowd_rounds=1, seconds=0.05
+)
 
 
 def main() -> None:
     """Do it."""
     parser = argparse.ArgumentParser(prog="make bench ARGS=...", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="an empty network only; noisy")
+    parser.add_argument("--check", action="store_true", help="only see that it works")
     parser.add_argument(
         "--database", action="append", choices=["sqlite", *SERVERS], help="only these"
     )
@@ -33,7 +37,7 @@ def main() -> None:
     start = time.monotonic()
     servers = {"sqlite": None} | {kind: _server(kind) for kind in SERVERS}
     chosen = arguments.database or list(servers)
-    amount = QUICK if arguments.quick else FULL
+    amount = CHECK if arguments.check else QUICK if arguments.quick else FULL
     with tempfile.TemporaryDirectory(
         prefix=".bench-", dir=Path(arguments.folder).resolve()
     ) as folder:

@@ -21,7 +21,7 @@ from qplug.testing.databases import fresh_database
 ADDRESSES = 65_533
 """What vifs may get of a /16 with a gateway."""
 
-FILLS = {
+FILLS: Mapping[str, int] = {
     "0 %": 0,
     "50 %": ADDRESSES // 2,
     "99 %": ADDRESSES * 99 // 100,
@@ -36,7 +36,8 @@ MANY = 100_000
 class Amount:
     """How much is measured."""
 
-    fills: Sequence[str]
+    fills: Mapping[str, int]
+    """How many addresses are in use, the empty network first."""
     rounds: int
     count: int
     """Operations of each kind in a round, in turns: as if each address were the last."""
@@ -92,9 +93,9 @@ def measure(kind: str, server: str | None, folder: Path, amount: Amount) -> Meas
     """Measure on a SQLite file in the folder, or on databases made on a server."""
     with ExitStack() as closing:
         sites, recorded = {}, {}
-        for name in amount.fills:
+        for name, in_use in amount.fills.items():
             url = closing.enter_context(_database(name, server, folder))
-            recorded[name] = _made(url, folder, ["shared"], FILLS[name])["shared"]
+            recorded[name] = _made(url, folder, ["shared"], in_use)["shared"]
             [sites[name]] = closing.enter_context(workers(1, url, str(folder)))
             sites[name].do("use", "shared", recorded[name])
         cells = _in_turns(sites, amount)

@@ -19,8 +19,8 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 from netaddr import EUI, IPAddress, IPNetwork, IPRange
+from nova_tables import nova_addresses, nova_free
 from oslo_config.cfg import ConfigOpts
-from race_tables import nova_addresses, nova_free
 
 from qplug.api import NetworkApi
 from qplug.db import connection_url

@@ -9,9 +9,10 @@ from threading import Event, Thread
 import pytest
 import sqlalchemy as sa
 from netaddr import IPAddress, IPRange
+from nova_tables import nova_addresses, nova_subnets
 from oslo_config.cfg import ConfigOpts
 from race_log import RaceLog
-from race_tables import faults_in, nova_addresses, nova_subnets, read_tables
+from race_tables import faults_in, read_tables
 from racing import PROCESSES, Part, Racer, race
 
 from qplug import loader

@@ -5,10 +5,10 @@ from contextlib import contextmanager
 from typing import Any
 
 import sqlalchemy as sa
+from nova_tables import nova_addresses, nova_subnets
 from sqlalchemy.engine import Connection
 
 from qplug.api import NetworkApi
-from qplug.db import Address
 from qplug.store.tables import (
     allocations,
     instances,
@@ -20,14 +20,6 @@ from qplug.store.tables import (
 )
 
 Row = tuple[Any, ...]
-
-# No test of the core imports a plugin; these are its tables, as its README names them.
-NOVA_SUBNETS = sa.table("qplug_ipam_nova_subnets", sa.column("id"), sa.column("network_id"))
-NOVA_ADDRESSES = sa.table(
-    "qplug_ipam_nova_addresses",
-    *map(sa.column, ("vif_id", "network_id", "subnet_id")),
-    sa.column("address", Address),
-)
 
 
 class Agreement:
@@ -45,9 +37,9 @@ class Agreement:
             ids = _rows(tx, networks.c.id)
             assert _rows(tx, local_networks.c.id) == ids
             kept = _rows(tx, subnets.c.id, subnets.c.network_id)
-            assert _rows(tx, NOVA_SUBNETS.c.id, NOVA_SUBNETS.c.network_id) == kept
+            assert _rows(tx, nova_subnets.c.id, nova_subnets.c.network_id) == kept
             given = _addresses(tx, allocations)
-            assert _addresses(tx, NOVA_ADDRESSES) == given
+            assert _addresses(tx, nova_addresses) == given
             ports = _rows(tx, vifs.c.port_id, vifs.c.id, vifs.c.network_id)
             attached = (local_ports.c.id, local_ports.c.attachment, local_ports.c.network_id)
             assert _rows(tx, *attached) == ports

@@ -5,6 +5,7 @@ from typing import Any
 
 import sqlalchemy as sa
 from netaddr import IPAddress
+from nova_tables import nova_addresses, nova_free
 from sqlalchemy.engine import Connection
 
 from qplug.db import Address, identifier
@@ -13,14 +14,6 @@ from qplug.store.tables import allocations, instances, local_ports, networks, su
 from qplug.testing.values import NOW
 
 DRIVERS = {"ipam": "nova", "quantum": "local", "mac": "random", "l3": "null", "dhcp": "null"}
-
-# Tables of a plugin, by name: no test of the core imports one.
-nova_addresses = sa.table(
-    "qplug_ipam_nova_addresses",
-    *(sa.column(name) for name in ("subnet_id", "network_id", "vif_id", "instance_id", "slot")),
-    sa.column("address", Address),
-)
-nova_free = sa.table("qplug_ipam_nova_free", sa.column("subnet_id"), sa.column("first", Address))
 
 seeds = sa.Table(
     "seeds",

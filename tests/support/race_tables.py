@@ -8,30 +8,14 @@ from typing import Any
 
 import sqlalchemy as sa
 from netaddr import IPAddress, IPRange
+from nova_tables import nova_addresses, nova_free
 
-from qplug.db import Address
 from qplug.db.engine import make_engine
 from qplug.model import Network, Subnet, assignable
 from qplug.store.tables import allocations, instances, local_ports, networks, vifs
 
 Place = tuple[str, IPAddress]
 """The id of a subnet and an address in it."""
-
-# By name and not from the driver's package, whose own business they are.
-nova_subnets = sa.table("qplug_ipam_nova_subnets", sa.column("id"))
-nova_free = sa.table(
-    "qplug_ipam_nova_free",
-    sa.column("subnet_id"),
-    sa.column("first", Address),
-    sa.column("last", Address),
-)
-nova_addresses = sa.table(
-    "qplug_ipam_nova_addresses",
-    sa.column("subnet_id"),
-    sa.column("address", Address),
-    sa.column("vif_id"),
-    sa.column("assignable", sa.Boolean),
-)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -164,7 +164,10 @@ class Site:
         if lowest is None:
             return [self._floor.prepared(self._only)]
         first = IPAddress(int(lowest[1:], 16))
-        return [self._floor.prepared(first + number) for number in range(count)]
+        new = [first + number for number in range(count)]
+        if new[-1] not in subnet.cidr:
+            raise AssertionError("too many rounds for what is left of the network")
+        return [self._floor.prepared(address) for address in new]
 
 
 def _instance() -> Instance:

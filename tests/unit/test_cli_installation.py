@@ -185,7 +185,7 @@ def test_a_newer_releases_database_is_left_alone(qplug: Commands, sqlite: Path) 
         newer.execute("UPDATE qplug_core_version SET version_num = '9999'")
     for line in ("network list", "network delete blue", "db upgrade"):
         assert "at version 9999, newer than" in qplug(line).sentence
-    assert qplug("db current -f value -c name -c found").out == "core 9999\nipam_nova 0001\n"
+    assert "core 9999\n" in qplug("db current -f value -c name -c found").out
     with opened(sqlite) as newer:
         assert list(newer.execute("SELECT label FROM qplug_networks")) == [("blue",)]
 

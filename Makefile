@@ -30,7 +30,7 @@ demo: $(VENV)/.installed
 	@PATH="$(CURDIR)/$(BIN):$$PATH" sh demo/demo.sh
 
 test: lint
-	$(BIN)/pytest -n $(JOBS) $(ARGS)
+	$(BIN)/pytest -n $(JOBS) --dist worksteal $(ARGS)
 
 bench: $(VENV)/.tools
 	@$(BIN)/python -m benchmarks $(ARGS)
@@ -71,7 +71,7 @@ test-wheels: wheels
 	$(VENV)-wheels/bin/python -m pip install --quiet --no-deps --no-index --find-links dist dist/*.whl
 	$(VENV)-wheels/bin/python -m pip install --quiet 'qplug-core[testing,postgresql,mysql]' $(subst _,-,$(PLUGINS)) -r requirements-dev.txt
 	$(VENV)-wheels/bin/python -m pip check
-	QPLUG_TEST_WHEELS=1 $(VENV)-wheels/bin/pytest -n $(JOBS) $(ARGS)
+	QPLUG_TEST_WHEELS=1 $(VENV)-wheels/bin/pytest -n $(JOBS) --dist worksteal $(ARGS)
 
 clean:
 	rm -rf $(VENV) $(VENV)-wheels dist $(DISTRIBUTIONS:%=%/build) $(DISTRIBUTIONS:%=%/.*_cache) .hypothesis .tox

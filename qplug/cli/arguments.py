@@ -29,7 +29,9 @@ def gateway(text: str) -> "IPAddress | None":
 
 def addresses(text: str) -> "IPRange":
     """Return a range, or the one address, as a range."""
-    return address_range(text if "-" in text else f"{text}-{text}")
+    if "-" in text:
+        return address_range(text)
+    return address_range(f"{address(text)}-{text}")
 
 
 def percentage(text: str) -> int:

@@ -1,8 +1,11 @@
 """``qplug host``."""
 
+import logging
 from argparse import Namespace
 
-from qplug.cli.base import ManagerCommand, Row, Shown
+from qplug.cli.base import ManagerCommand
+
+LOG = logging.getLogger(__name__)
 
 
 class HostInit(ManagerCommand):
@@ -16,14 +19,12 @@ class HostInit(ManagerCommand):
         self.api.init_host()
 
 
-class HostSweep(Shown):
+class HostSweep(ManagerCommand):
     """Let addresses go whose DHCP leases ended on this machine.
 
-    They would else rest until [ipam] reuse_delay is over.
+    They would else rest until [ipam] reuse_delay is over. With the global -v it says how many.
     """
 
-    columns = ("ended",)
-
-    def take_action(self, parsed_args: Namespace) -> Row:
+    def take_action(self, parsed_args: Namespace) -> None:
         """Let them go."""
-        return self.columns, (self.api.sweep_host(),)
+        LOG.info("%d lease(s) ended", self.api.sweep_host())

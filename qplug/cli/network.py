@@ -38,7 +38,7 @@ class NetworkCreate(Shown):
             "--gateway",
             "IP|none",
             gateway,
-            "a subnet's gateway, by default its first address; none: subnets without "
+            "a subnet's gateway, by default the address after the first; none: subnets without "
             "a --gateway of their own have none; repeatable",
         )
         _add_many(parser, "--dns", "IP", address, "a name server for instances; repeatable")
@@ -118,8 +118,8 @@ class NetworkSet(Shown):
             "--gateway",
             "IP|none",
             gateway,
-            "the gateway of a subnet that is added, by default its first address; none: those "
-            "without a --gateway of their own have none; repeatable",
+            "the gateway of a subnet that is added, by default the address after its first; none: "
+            "those without a --gateway of their own have none; repeatable",
         )
         _add_many(
             parser,
@@ -131,9 +131,10 @@ class NetworkSet(Shown):
         _add_many(parser, "--no-pool", "CIDR", cidr, "give from all of this subnet; repeatable")
         part = "IP|START-END"
         _add_many(parser, "--reserve", part, addresses, "never give these either; repeatable")
-        _add_many(parser, "--unreserve", part, addresses, "reserve these no longer; repeatable")
+        text = "reserve these no longer, whatever --reserve says; repeatable"
+        _add_many(parser, "--unreserve", part, addresses, text)
         dns = parser.add_mutually_exclusive_group()
-        text = "a name server that instances are told, in place of those before; repeatable"
+        text = "a name server that instances are told, in place of all before; repeatable"
         _add_many(dns, "--dns", "IP", address, text)
         dns.add_argument("--no-dns", action="store_true", help="tell no name servers")
         return parser
@@ -201,7 +202,7 @@ class NetworkUsage(Printed, Lister):
     """Count the addresses of subnets.
 
     Resting ones were released a short while ago, held ones wait for a clean-up, and reserved ones
-    are never given. The percentage is what is used or held of all that are not reserved.
+    are never given. The percentage is what is used or held of all but the reserved ones.
     """
 
     columns = columns.USAGE

@@ -31,7 +31,8 @@ class DhcpDriver(Driver):
     ) -> None:
         """Serve the changed hosts with the addresses they have now, and the removed ones not.
 
-        A network not served yet starts to be. Removing an unknown host is no error.
+        The network is served with its subnets as they are given, and hosts that are not named as
+        before. A network not served yet starts to be. Removing an unknown host is no error.
         """
 
     @abstractmethod

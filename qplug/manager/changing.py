@@ -1,5 +1,6 @@
-"""Changing networks: what is told of them, and their subnets while instances use them."""
+"""Changing networks: label, priority, zone and bandwidth, and subnets while they are in use."""
 
+import logging
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -10,9 +11,11 @@ from qplug.manager.hosts import Hosts
 from qplug.manager.requests import check_network
 from qplug.manager.subnet_changes import SubnetChanges, changed
 from qplug.manager.waiting import waited
-from qplug.model import Call, Network
+from qplug.model import Call, Network, assignable
 from qplug.store import NetworkChanges
 from qplug.store.records import new_epoch
+
+LOG = logging.getLogger(__name__)
 
 
 class Changing:
@@ -34,6 +37,7 @@ class Changing:
         """Change a network and return it as it is then. Whatever fails, nothing is changed.
 
         An address in use stays with its vif, also where it is reserved or outside the pools now.
+        What an earlier change left in IPAM, killed or not able to take it back, is put right.
 
         :raises LabelInUse: its owner has another one of that label
         :raises CidrConflict: an added subnet overlaps another one of the network or its owner
@@ -64,9 +68,9 @@ class Changing:
         late, epoch = self._chain.overtime, new_epoch()
         before = self._begin(call, network_id, epoch, undo)
         after = changed(before, asked, self._chain.new_id)
-        if _limits(before) != _limits(after):
-            self._reshape(call, before, after, undo)
-        self._hosts.reshape(call, before, after, undo)
+        self._hosts.refuse_other_host(before)  # it may have got one since it was looked at
+        self._tell_ipam(call, before, after, undo)
+        self._hosts.serve_changed(call, before, after, undo)
         undo.unless(lambda: self._updates.has_ended(late(call), network_id, epoch))
         return self._updates.end(call, before, after, epoch, changes)
 
@@ -81,16 +85,31 @@ class Changing:
 
         return waited(call, lambda: updates.begin(call, network_id, epoch, written))
 
-    def _reshape(self, call: Call, before: Network, after: Network, undo: Undo) -> None:
+    def _tell_ipam(self, call: Call, before: Network, after: Network, undo: Undo) -> None:
         ipam, late = self._chain.ipam, self._chain.overtime
         if not isinstance(ipam, SubnetUpdates):
+            if _limits(before) == _limits(after):
+                return
             raise NotSupported("way to change subnets", "ipam", self._chain.names.ipam)
+        _warn_of_empty(before, after)
         undo.add(
             f"IPAM may keep other subnets of network {before.id} than are recorded",
             lambda: ipam.update_subnets(late(call), before),
         )
         with step(call, "ipam", "changing subnets"):
             ipam.update_subnets(call, after)
+
+
+def _warn_of_empty(before: Network, after: Network) -> None:
+    """Say which subnets have nothing to give from now on: an instance needs an address of each."""
+    full = {subnet.id for subnet in before.subnets if not assignable(subnet)}
+    for subnet in after.subnets:
+        if subnet.id not in full and not assignable(subnet):
+            LOG.warning(
+                "subnet %s of network '%s' has no address left to give, so that the network takes "
+                "no further instances; widen its pools or take reservations away",
+                *(subnet.cidr, after.label),
+            )
 
 
 def _limits(network: Network) -> Sequence[object]:

@@ -8,6 +8,7 @@ from netaddr import IPAddress
 
 from qplug.errors import NetworkOnOtherHost
 from qplug.manager.chain import Chain, Undo, step, undoing
+from qplug.manager.waiting import waited
 from qplug.model import Call, Capability, DhcpHost, Network, PortRequest
 from qplug.store import VifRecord
 
@@ -72,23 +73,33 @@ class Hosts:
             )
             self._translate(call, network)
 
-    def reshape(self, call: Call, before: Network, after: Network, undo: Undo) -> None:
-        """Serve a network with the subnets it has from now on, as far as this host serves it."""
+    def serve_changed(self, call: Call, before: Network, after: Network, undo: Undo) -> None:
+        """Serve a network with the subnets it has from now on, as far as this host serves it.
+
+        DHCP is told no hosts: instances come and go meanwhile, and tell it of theirs themselves.
+        """
         if not self._serves or after.host is None:
             return
         late = self._chain.overtime
         if self._gateway_port(call, after) is not None:
             undo.add(
                 f"network {before.id} is served with other subnets than are recorded",
-                lambda: self._restore(late(call), before),
+                lambda: self._serve_subnets(late(call), before),
             )
-            self._restore(call, after)
+            self._serve_subnets(call, after)
         if after.has_gateway and not before.has_gateway:
             undo.add(
                 "NAT could not be taken back",
                 lambda: self._chain.l3.disable_nat(late(call), after),
             )
         self._translate(call, after)
+
+    def _serve_subnets(self, call: Call, network: Network) -> None:
+        with step(call, "l3", "changing the gateway"):
+            self._chain.l3.enable_gateway(call, network)
+        if self._chain.serves_dhcp:
+            with step(call, "dhcp", "changing the network"):
+                self._chain.dhcp.apply(call, network)
 
     def _gateway_port(self, call: Call, network: Network) -> str | None:
         with step(call, "quantum", "looking for the gateway's port"):
@@ -175,7 +186,8 @@ class Hosts:
         if network.host is not None:
             self.refuse_other_host(network)
             return network
-        host = self._chain.store.networks.set_host(call, network.id, self._here)
+        set_host = self._chain.store.networks.set_host
+        host = waited(call, lambda: set_host(call, network.id, self._here))
         network = replace(network, host=host)
         self.refuse_other_host(network)
         try:

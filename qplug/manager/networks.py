@@ -7,6 +7,7 @@ from qplug.contracts import AddressUsage
 from qplug.errors import NetworkNotFound, NotSupported
 from qplug.manager.chain import Chain, step
 from qplug.manager.requests import check_name, check_text
+from qplug.manager.waiting import waited
 from qplug.model import Call, Network, SubnetUsage
 
 
@@ -92,7 +93,8 @@ class Networks:
 
     def set_host(self, call: Call, network: Network, host: str) -> str:
         """Make the host the network's unless it has one, and return the one it has then."""
-        return self._store.set_host(call, network.id, check_text("host", host))
+        name = check_text("host", host)
+        return waited(call, lambda: self._store.set_host(call, network.id, name))
 
     def disassociate(self, call: Call, network: Network, *, host: bool, project: bool) -> Network:
         """Take host and owner from a network; one without an owner is global.

@@ -57,6 +57,8 @@ def _refuse_misfits(network: Network, asked: SubnetChanges) -> None:
         for other in there:
             if overlap(cidr, other):
                 raise CidrConflict(str(cidr), str(other), network.label)
+    if asked.no_gateway and not asked.cidrs:
+        raise InvalidInput("gateway", "none", "that of a subnet that is added")
     for gateway in asked.gateways:
         if not any(gateway in cidr for cidr in asked.cidrs):
             wanted = "inside a subnet that is added; the gateway of one that is there stays"

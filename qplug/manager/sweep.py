@@ -17,7 +17,8 @@ class Sweep:
     def run(self, call: Call) -> int:
         """Pass on what the DHCP driver of this host noted, and return of how many leases.
 
-        A lease that cannot be passed on stops none of the others; the next sweep tries it again.
+        A lease that cannot be passed on stops none of those told with it; the next sweep tries it,
+        and whatever the driver has further, again.
         """
         dhcp, total = self._chain.dhcp, 0
         if not isinstance(dhcp, LeaseEvents):

@@ -207,7 +207,10 @@ class SubnetUsage:
 
     @property
     def percent(self) -> int:
-        """How much of what vifs may get is used or held, rounded down; 100 if that is nothing."""
+        """How much is used or held, rounded down, of all that is or could be.
+
+        What rests counts as not used. Where nothing could be used it is 100.
+        """
         taken = self.used + self.held
         all_of_it = taken + self.resting + self.free
         return 100 * taken // all_of_it if all_of_it else 100

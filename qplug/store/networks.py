@@ -71,7 +71,7 @@ usable_and_named = usable.where(
 
 
 class NetworkStore:
-    """Networks, each with the subnets it was made with."""
+    """Networks, each with its subnets."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -218,16 +218,19 @@ class NetworkStore:
         """Make the host the network's unless it has one, and return the one it has then.
 
         :raises InvalidInput: its name is too long
+        :raises NetworkInTransition: its subnets change just now, which a host would not hear of
         """
         refuse_host(host)
+        unmarked = sa.and_(networks.c.id == network_id, networks.c.state == "active")
 
         def work(tx: Connection) -> str:
             tx.execute(
-                networks.update()
-                .where(_active(network_id), networks.c.host.is_(None))
-                .values(host=host)
+                networks.update().where(unmarked, networks.c.host.is_(None)).values(host=host)
             )
-            return str(read_network(tx, network_id).host)
+            network = read_network(tx, network_id)
+            if network.host is None:
+                raise NetworkInTransition(network.label, "updating")
+            return network.host
 
         return self._database.write(call, work)
 

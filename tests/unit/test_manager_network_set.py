@@ -1,6 +1,7 @@
 """Pools, reservations, name servers and subnets of a network change while it is in use."""
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from threading import Event, Thread
 from typing import Any
 
@@ -19,6 +20,7 @@ from qplug.errors import (
     LabelInUse,
     NetworkInTransition,
     NetworkNotFound,
+    NetworkOnOtherHost,
     NoMoreFixedIps,
     NotSupported,
     QplugError,
@@ -28,14 +30,14 @@ from qplug.model import Instance, Network, NetworkRequest, assignable
 from qplug.store.tables import networks, subnets
 from qplug.testing.chain import RecordedChain, instance
 from qplug.testing.fixtures import ApiOf, MakeManager
-from qplug.testing.values import OTHER_PROJECT, network_spec
+from qplug.testing.values import OTHER_PROJECT, call, dhcp_host, network_spec, vif
 
 FAILURES = [
     pytest.param(BackendUnavailable("it", "told to"), BackendUnavailable, id="typed"),
     pytest.param(RuntimeError("boo"), DriverFailed, id="untyped"),
     pytest.param(KeyboardInterrupt(), KeyboardInterrupt, id="interrupt"),
 ]
-STEPS = ["ipam.update_subnets", "dhcp.sync", "l3.enable_gateway", "l3.enable_nat"]
+STEPS = ["ipam.update_subnets", "dhcp.apply", "l3.enable_gateway", "l3.enable_nat"]
 
 MOST = SubnetChanges(
     cidrs=(IPNetwork("10.0.1.0/24"),),
@@ -155,13 +157,11 @@ class TestWhatChanges:
             (SubnetChanges(dns=()), []),
         ],
     )
-    def test_name_servers_are_replaced_and_ipam_is_not_asked(
+    def test_name_servers_are_replaced(
         self, chain: RecordedChain, blue: Network, asked: SubnetChanges, told: list[str]
     ) -> None:
-        chain.journal.clear()
         changed = chain.admin.update("blue", asked)
         assert [str(address) for address in changed.subnets[0].dns] == told
-        assert not chain.journal.of("ipam.update_subnets")
 
     def test_label_and_subnets_change_together(self, chain: RecordedChain, blue: Network) -> None:
         changed = chain.admin.update("blue", MOST, label="red", priority=3)
@@ -191,18 +191,46 @@ class TestWhatChanges:
         assert [step for step in chain.journal.steps if step in STEPS] == [
             "ipam.update_subnets",
             "l3.enable_gateway",
-            "dhcp.sync",
+            "dhcp.apply",
             "l3.enable_nat",
         ]
         assert chain.l3.gateways[blue.id].subnets == changed.subnets
         assert len(chain.dhcp.served[blue.id]) == 1
+
+    def test_an_instance_that_is_being_made_meanwhile_stays_served(
+        self, chain: RecordedChain, blue: Network
+    ) -> None:
+        host = dhcp_host(vif(blue), "10.0.0.9")
+        chain.dhcp.apply(call(), blue, changed=[host])
+        chain.admin.update("blue", MOST)
+        assert chain.dhcp.served[blue.id][host.vif_id] == host
+
+    def test_a_network_that_another_host_took_meanwhile_is_left_to_that(
+        self, chain: RecordedChain, blue: Network, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        updates = chain.manager._chain.store.network_updates
+        begin = updates.begin
+
+        def taken(*args: Any) -> Network:
+            return replace(begin(*args), host="host-2")
+
+        monkeypatch.setattr(updates, "begin", taken)
+        with pytest.raises(NetworkOnOtherHost):
+            chain.admin.update("blue", MOST)
+        assert chain.l3.gateways[blue.id].subnets == blue.subnets
+
+    def test_a_subnet_that_has_nothing_left_to_give_is_warned_of(
+        self, chain: RecordedChain, blue: Network, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        chain.admin.update("blue", SubnetChanges(pools=ranges("10.0.0.0-10.0.0.1")))
+        assert "subnet 10.0.0.0/24 of network 'blue' has no address left to give" in caplog.text
 
     def test_a_network_that_serves_nobody_yet_is_not_served_by_its_change(
         self, chain: RecordedChain
     ) -> None:
         chain.network()
         chain.admin.update("blue", MOST)
-        assert not chain.journal.of("dhcp.sync")
+        assert not chain.journal.of("dhcp.apply")
         assert not chain.l3.gateways
 
 
@@ -220,6 +248,7 @@ class TestRefusals:
             (SubnetChanges(unreserved=ranges("10.8.0.1-10.8.0.1")), Invalid, "10.8.0.1"),
             (SubnetChanges(no_pools=(IPNetwork("10.0.0.0/25"),)), Invalid, "10.0.0.0/25"),
             (SubnetChanges(gateways=(IPAddress("10.0.0.9"),)), Invalid, "that is there stays"),
+            (SubnetChanges(no_gateway=(4, 6)), Invalid, "subnet that is added"),
             (SubnetChanges(pools=ranges("fd00::5-fd00::9")), Invalid, "left without pools"),
             (
                 SubnetChanges(pools=ranges("10.0.0.5-10.0.0.9", "10.0.0.9-10.0.0.10")),
@@ -308,6 +337,16 @@ class TestAllOrNothing:
         assert everything(chain) == before
         assert len(chain.admin.update("blue", MOST).subnets) == 3
 
+    def test_the_next_change_puts_right_what_a_killed_one_left_in_ipam(
+        self, chain: RecordedChain, blue: Network
+    ) -> None:
+        chain.admin.update("blue", MOST)
+        before = everything(chain)
+        chain.ipam.update_subnets(call(), blue)
+        assert everything(chain) != before
+        chain.admin.update("blue", SubnetChanges(reserved=MOST.reserved))
+        assert everything(chain) == before
+
     def test_a_first_gateway_is_no_longer_translated_when_a_later_step_fails(
         self, chain: RecordedChain
     ) -> None:
@@ -365,6 +404,21 @@ class TestTwoAtOnce:
                 act()
         halted()
         assert len(chain.admin.get("blue").subnets) == 3
+
+    def test_no_host_takes_it_meanwhile(self, chain: RecordedChain, conf: ConfigOpts) -> None:
+        blue = chain.network()
+        chain.admin.disassociate("blue", project=False)
+        updates = chain.manager._chain.store.network_updates
+        updates.begin(call(), blue.id, 7)
+        conf.set_override("operation_timeout", 0.2)
+        for take in (
+            lambda: chain.admin.set_host("blue"),
+            lambda: chain.admin.allocate_for_instance(instance()),
+        ):
+            with pytest.raises(NetworkInTransition):
+                take()
+        updates.cancel(call(), blue.id, 7)
+        assert chain.admin.set_host("blue") == "host-1"
 
     def test_another_change_waits_for_the_first_and_keeps_what_that_did(
         self, chain: RecordedChain, halted: Callable[[], None]

@@ -33,10 +33,10 @@ def update(connection: Connection, network: Network) -> None:
     create(connection, network)
     for subnet in network.subnets:
         if subnet.id in kept:
-            _reshape(connection, subnet, read_assignable(kept[subnet.id]))
+            _move_limits(connection, subnet, read_assignable(kept[subnet.id]))
 
 
-def _reshape(connection: Connection, subnet: Subnet, before: Sequence[Run]) -> None:
+def _move_limits(connection: Connection, subnet: Subnet, before: Sequence[Run]) -> None:
     """Move the limits of what vifs may get; only what lies between old and new ones is looked at.
 
     Nobody takes a never given address meanwhile: who inserts one waits for the subnet's row.

@@ -4,6 +4,7 @@
 # Contracts are asked for here, and never made.
 
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import partial
 from typing import ClassVar
 
@@ -107,6 +108,17 @@ class DhcpDriverSuite(DriverSuite, base=True):
         third = dhcp_host(vif(net), "10.0.0.4")
         driver.apply(call(), net, changed=[third])
         assert self.answers(driver, net) == answers_for(first, second, third)
+
+    def test_a_change_of_the_network_alone_leaves_its_hosts_and_serves_a_subnet_more(
+        self, driver: DhcpDriver
+    ) -> None:
+        net, first, second = self._served(driver)
+        wider = replace(net, subnets=(*net.subnets, subnet("10.0.1.0/24")))
+        driver.apply(call(), wider)
+        assert self.answers(driver, wider) == answers_for(first, second)
+        third = dhcp_host(vif(wider), "10.0.1.2")
+        driver.apply(call(), wider, changed=[third])
+        assert self.answers(driver, wider) == answers_for(first, second, third)
 
     def test_a_changed_host_is_served_with_the_addresses_it_has_now(
         self, driver: DhcpDriver

@@ -6,16 +6,17 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from statistics import median
 
 import pytest
 
 pytestmark = pytest.mark.integration
 
 RUNS = 9
-"""Of how many runs the cheapest one counts at least; on a busy machine most are dearer."""
+"""Of how many pairs of runs the median counts at least: a busy machine makes both dearer."""
 
 PATIENCE = 60
-"""How many runs are tried until the cheapest ones keep to the limit."""
+"""How many pairs are tried until their median keeps to the limit."""
 
 BASE = ("import cliff.app",)
 PROGRAM = "import sys; from qplug.cli.main import main; sys.exit(main())"
@@ -56,12 +57,10 @@ def ratio(limit: float, *command: str) -> float:
     """Return how much processor time a command takes, in imports of cliff."""
     run(command)  # makes the database, and everything is compiled
     run(BASE)
-    costs: list[tuple[float, float]] = []
-    found = float("inf")
-    while len(costs) < RUNS or (found > limit and len(costs) < PATIENCE):
-        costs.append((cost(command), cost(BASE)))
-        found = min(c for c, _ in costs) / min(b for _, b in costs)
-    return found
+    found: list[float] = []
+    while len(found) < RUNS or (median(found) > limit and len(found) < PATIENCE):
+        found.append(cost(command) / cost(BASE))
+    return median(found)
 
 
 def cost(command: Sequence[str]) -> float:

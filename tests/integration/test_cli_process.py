@@ -15,6 +15,7 @@ import pytest
 from sites import Site
 
 from qplug import loader
+from qplug.testing.requirements import require
 
 pytestmark = pytest.mark.integration
 
@@ -50,8 +51,8 @@ def say_and_wait(word):
 @pytest.fixture(autouse=True)
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Give the processes a home of their own."""
-    if "nova" not in loader.installed(loader.IPAM):
-        pytest.skip("no ipam driver 'nova' is installed; run make")
+    nova = "nova" in loader.installed(loader.IPAM)
+    require(nova, "no ipam driver 'nova' is installed; run make")
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
     monkeypatch.setenv("QPLUG_CONFIG", os.devnull)

@@ -18,6 +18,7 @@ from qplug.model import Instance
 from qplug.store.tables import instances
 from qplug.testing.chain import instance
 from qplug.testing.fixtures import ApiOf, MakeManager
+from qplug.testing.requirements import require
 from qplug.testing.values import network_spec
 
 pytestmark = pytest.mark.integration
@@ -40,8 +41,8 @@ def database_url(disk: Disk) -> str:
 @pytest.fixture
 def api(make_manager: MakeManager, api_of: ApiOf) -> NetworkApi:
     """Return the operations of a manager all of whose drivers use the database."""
-    if "nova" not in loader.installed(loader.IPAM):
-        pytest.skip("no ipam driver 'nova' is installed; run make")
+    nova = "nova" in loader.installed(loader.IPAM)
+    require(nova, "no ipam driver 'nova' is installed; run make")
     api = api_of(make_manager(ipam="nova", quantum="local"))
     api.create(network_spec("10.0.0.0/24", "fd00::/64"))
     return api

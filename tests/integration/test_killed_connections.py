@@ -16,6 +16,7 @@ from qplug.model import Instance
 from qplug.testing.chain import instance
 from qplug.testing.databases import on_servers
 from qplug.testing.fixtures import ApiOf, MakeManager
+from qplug.testing.requirements import require
 from qplug.testing.values import network_spec
 
 pytestmark = [pytest.mark.integration, on_servers]
@@ -27,8 +28,8 @@ ADDED = IPAddress("10.0.0.77")
 @pytest.fixture
 def api(make_manager: MakeManager, api_of: ApiOf) -> NetworkApi:
     """Return the operations of a manager all of whose drivers use the database."""
-    if "nova" not in loader.installed(loader.IPAM):
-        pytest.skip("no ipam driver 'nova' is installed; run make")
+    nova = "nova" in loader.installed(loader.IPAM)
+    require(nova, "no ipam driver 'nova' is installed; run make")
     api = api_of(make_manager(ipam="nova", quantum="local"))
     api.create(network_spec("10.0.0.0/24", "fd00::/64"))
     api.allocate_for_instance(instance())

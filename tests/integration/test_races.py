@@ -24,6 +24,7 @@ from qplug.manager import Context, Manager, SubnetChanges
 from qplug.model import Network, assignable
 from qplug.testing.chain import instance
 from qplug.testing.databases import every_database, on_servers
+from qplug.testing.requirements import require
 from qplug.testing.values import network_spec
 
 pytestmark = [
@@ -76,8 +77,8 @@ class Course:
 @pytest.fixture
 def course(conf: ConfigOpts) -> Iterator[Course]:
     """Return a course on drivers that use the database, with the clock of the machine."""
-    if "nova" not in loader.installed(loader.IPAM):
-        pytest.skip("no ipam driver 'nova' is installed; run make")
+    nova = "nova" in loader.installed(loader.IPAM)
+    require(nova, "no ipam driver 'nova' is installed; run make")
     conf.set_override("driver", "nova", "ipam")
     conf.set_override("driver", "local", "quantum")
     with closing(create_manager(conf)) as manager:

@@ -16,6 +16,7 @@ from qplug.errors import DatabaseUnavailable
 from qplug.testing.chain import instance
 from qplug.testing.databases import fresh_database, make_tables
 from qplug.testing.fixtures import ApiOf, MakeManager
+from qplug.testing.requirements import require
 from qplug.testing.values import network_spec
 
 pytestmark = pytest.mark.integration
@@ -52,8 +53,8 @@ REPLICAS = {"postgresql": standby, "mariadb": read_only}
 def test_a_replica_is_read_and_every_change_says_what_it_is_and_changes_nothing(
     kind: str, conf: ConfigOpts, make_manager: MakeManager, api_of: ApiOf, tmp_path: Path
 ) -> None:
-    if "nova" not in loader.installed(loader.IPAM):
-        pytest.skip("no ipam driver 'nova' is installed; run make")
+    nova = "nova" in loader.installed(loader.IPAM)
+    require(nova, "no ipam driver 'nova' is installed; run make")
     mine = instance()
 
     def api(url: str) -> NetworkApi:

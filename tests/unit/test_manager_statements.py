@@ -18,6 +18,7 @@ from qplug.testing.chain import instance
 from qplug.testing.clock import Statements
 from qplug.testing.databases import every_database
 from qplug.testing.fixtures import ApiOf, MakeManager
+from qplug.testing.requirements import require
 from qplug.testing.values import NOW, OTHER_PROJECT, network_spec
 
 pytestmark = every_database
@@ -28,8 +29,8 @@ MANY = 2500
 @pytest.fixture
 def api(make_manager: MakeManager, api_of: ApiOf) -> NetworkApi:
     """Return the operations of a manager all of whose drivers use the database."""
-    if "nova" not in loader.installed(loader.IPAM):
-        pytest.skip("no ipam driver 'nova' is installed; run make")
+    nova = "nova" in loader.installed(loader.IPAM)
+    require(nova, "no ipam driver 'nova' is installed; run make")
     api = api_of(make_manager(ipam="nova", quantum="local"))
     api.create(network_spec("10.0.0.0/16"))
     return api

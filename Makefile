@@ -19,7 +19,7 @@ ARGS ?=
 help:
 	@echo 'make demo         the main job on SQLite, in a folder that is gone afterwards'
 	@echo 'make test         lint and all tests; what needs a missing server is skipped'
-	@echo 'make bench        how fast it is on each database; ARGS=--quick in less than a minute'
+	@echo 'make bench        how fast it is on each database; ARGS=--quick in a minute or two'
 	@echo 'make lint         ruff, mypy and the arrows between the modules'
 	@echo 'make format       let ruff write the code'
 	@echo 'make wheels       build every distribution into dist/'

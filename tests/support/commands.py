@@ -17,6 +17,7 @@ from qplug.config import load_config
 from qplug.factory import create_manager
 from qplug.manager import Context
 from qplug.testing.databases import database_of, default_kind
+from qplug.testing.requirements import require
 
 NOVA = "no ipam driver 'nova' is installed; run make"
 
@@ -81,8 +82,7 @@ class Commands:
 @contextmanager
 def installation(folder: Path) -> Iterator[Path]:
     """Yield a configuration of the default drivers with an empty database, and have it found."""
-    if "nova" not in loader.installed(loader.IPAM):
-        pytest.skip(NOVA)
+    require("nova" in loader.installed(loader.IPAM), NOVA)
     conf = folder / "qplug.conf"
     with database_of(default_kind(), folder) as url, pytest.MonkeyPatch.context() as environment:
         conf.write_text(

@@ -11,6 +11,7 @@ from qplug import loader
 from qplug.contracts import IpamDriver
 from qplug.testing.chain import RecordedChain
 from qplug.testing.fixtures import MakeManager
+from qplug.testing.requirements import require
 
 
 @pytest.fixture
@@ -37,8 +38,8 @@ def chain(make_chain: Callable[..., RecordedChain]) -> RecordedChain:
 @pytest.fixture(params=["memory", "nova"])
 def each_ipam(request: pytest.FixtureRequest, conf: ConfigOpts) -> Iterator[IpamDriver]:
     """Return every IPAM driver of ours, one after the other."""
-    if request.param not in loader.installed(loader.IPAM):
-        pytest.skip(f"no ipam driver '{request.param}' is installed; run make")
+    there = request.param in loader.installed(loader.IPAM)
+    require(there, f"no ipam driver '{request.param}' is installed; run make")
     driver = loader.load(loader.IPAM, request.param, conf)
     yield driver
     driver.close()

@@ -4,6 +4,7 @@
 raises our errors. ``Migrations`` names where a distribution's schema comes from.
 """
 
+from qplug.db.clock import clock
 from qplug.db.engine import Database
 from qplug.db.migrate import Migrations
 from qplug.db.options import connection_opt, connection_url
@@ -14,6 +15,7 @@ __all__ = [
     "Database",
     "Migrations",
     "Moment",
+    "clock",
     "connection_opt",
     "connection_url",
     "identifier",

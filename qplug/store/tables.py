@@ -2,12 +2,17 @@
 
 States: ``building`` until the last step succeeded, ``active``, ``updating`` while a step changes
 it, ``deleting`` from before the first release until nothing is left. A row that is not ``active``
-is the durable note that work is unfinished; ``epoch`` tells who worked on it last.
+is the durable note that work is unfinished; ``epoch`` tells which command worked on it last.
 """
+
+from typing import Any
 
 import sqlalchemy as sa
 
 from qplug.db import Address, Moment, identifier, long_text, name
+
+WORKER_LENGTH = 400
+"""A host's name and what tells a process from all others there."""
 
 metadata = sa.MetaData(
     naming_convention={
@@ -17,6 +22,25 @@ metadata = sa.MetaData(
         "pk": "pk_%(table_name)s",
     }
 )
+
+
+def unfinished() -> tuple[sa.Column[Any], ...]:
+    """Return the columns that tell of unfinished work who does it, or when it is tried again."""
+    return (
+        # A process, as qplug.store.worker writes it; nobody waits for whom there is none.
+        sa.Column("worker", name(WORKER_LENGTH)),
+        # By the database's clock: until then it is the worker's alone, or then it is tried again.
+        sa.Column("due", Moment),
+        sa.Column("attempts", sa.Integer, nullable=False, server_default="0"),
+        sa.Column("error", long_text()),
+    )
+
+
+def due_index(table: str) -> sa.Index:
+    """Return the index that finds unfinished work; a row without any is not in it, if possible."""
+    some = sa.text("due IS NOT NULL")
+    return sa.Index(f"ix_{table}_due", "due", sqlite_where=some, postgresql_where=some)
+
 
 owners = sa.Table(
     "qplug_owners",
@@ -48,9 +72,11 @@ networks = sa.Table(
     sa.Column("state", identifier(16), nullable=False),
     sa.Column("epoch", sa.Integer, nullable=False),
     sa.Column("created_at", Moment, nullable=False),
+    *unfinished(),
     sa.UniqueConstraint("owner", "label"),
     sa.Index(None, "label"),
     sa.Index(None, "host"),
+    due_index("qplug_networks"),
 )
 
 subnets = sa.Table(
@@ -92,7 +118,9 @@ instances = sa.Table(
     sa.Column("state", identifier(16), nullable=False),
     sa.Column("epoch", sa.Integer, nullable=False),
     sa.Column("created_at", Moment, nullable=False),
+    *unfinished(),
     sa.Index(None, "project_id"),
+    due_index("qplug_instances"),
 )
 
 vifs = sa.Table(
@@ -121,6 +149,22 @@ allocations = sa.Table(
     sa.UniqueConstraint("network_id", "address"),
     sa.Index(None, "vif_id"),
     sa.Index(None, "address"),
+)
+
+tombstones = sa.Table(
+    "qplug_tombstones",
+    metadata,
+    # What was taken over from another command, whose last call of a driver may still have its
+    # effect: it is released once more when it is due.
+    sa.Column("id", identifier(), primary_key=True),  # of a vif, or of a network that was made
+    sa.Column("kind", identifier(16), nullable=False),
+    sa.Column("project_id", name()),
+    sa.Column("epoch", sa.Integer, nullable=False),
+    sa.Column("created_at", Moment, nullable=False),
+    sa.Column("suspect", name(WORKER_LENGTH)),  # whose calls they may be
+    sa.Column("details", long_text(), nullable=False),
+    *unfinished(),
+    due_index("qplug_tombstones"),
 )
 
 local_networks = sa.Table(

@@ -2,4 +2,4 @@
 
 from qplug.db import Migrations
 
-MIGRATIONS = Migrations(name="core", package=__name__, head="0001")
+MIGRATIONS = Migrations(name="core", package=__name__, head="0002")

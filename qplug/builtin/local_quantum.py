@@ -6,6 +6,7 @@ from typing import Any
 from uuid import uuid4
 
 import sqlalchemy as sa
+from netaddr import IPAddress
 from oslo_config.cfg import ConfigOpts
 from sqlalchemy.engine import Connection
 from sqlalchemy.exc import IntegrityError
@@ -146,11 +147,11 @@ class LocalQuantum(QuantumDriver, AddressPairs):
         return self._database.read(call, lambda tx: tx.execute(found).scalar())
 
     def ports(self, call: Call, project_id: str, network_id: str) -> Iterator[Port]:
-        """Yield ports, a page at a time."""
+        """Yield ports, a page at a time, with the addresses of their pairs."""
         self.network_name(call, project_id, network_id)
-        query = sa.select(ports.c.id, ports.c.attachment).where(ports.c.network_id == network_id)
-        rows = self._pages(call, query, ports.c.id)
-        return (Port(id=row.id, attachment=row.attachment) for row in rows)
+        columns = (ports.c.id, ports.c.attachment, ports.c.address_pairs)
+        query = sa.select(*columns).where(ports.c.network_id == network_id)
+        return map(_port, self._pages(call, query, ports.c.id))
 
     def set_address_pairs(
         self,
@@ -207,6 +208,11 @@ def _port_row(network_id: str, request: PortRequest) -> dict[str, Any]:
         "rxtx_factor": request.rxtx_factor,
         "address_pairs": _text(request.address_pairs),
     }
+
+
+def _port(row: sa.Row[Any]) -> Port:
+    addresses = tuple(IPAddress(address) for _, address in json.loads(row.address_pairs))
+    return Port(id=row.id, attachment=row.attachment, addresses=addresses)
 
 
 def _text(pairs: Sequence[AddressPair]) -> str:

@@ -116,7 +116,8 @@ class MemoryQuantum(QuantumDriver, AddressPairs):
         with self._lock:
             network = self._network(project_id, network_id)
             ports = [
-                Port(id=id_, attachment=each.attachment) for id_, each in network.ports.items()
+                Port(id=id_, attachment=each.attachment, addresses=each.addresses)
+                for id_, each in network.ports.items()
             ]
         return iter(ports)
 

@@ -112,9 +112,10 @@ class IpamDriver(Driver):
     def allocations(
         self, call: Call, *, network_id: str | None = None, vif_id: str | None = None
     ) -> Iterator[Allocation]:
-        """Yield what is allocated, by subnet and address, in flat memory.
+        """Yield what is allocated, each address once, in any order and in flat memory.
 
-        Without arguments everything; with one or both only what matches.
+        Without arguments everything; with one or both only what matches. What others give or take
+        meanwhile may be in it or not.
         """
 
     @abstractmethod

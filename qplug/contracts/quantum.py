@@ -56,7 +56,10 @@ class QuantumDriver(Driver):
 
     @abstractmethod
     def networks(self, call: Call, project_id: str) -> Iterator[str]:
-        """Yield the ids of the project's networks, in flat memory."""
+        """Yield the ids of the project's networks that this driver may have made, in flat memory.
+
+        A service that can mark networks leaves out those of others.
+        """
 
     @abstractmethod
     def attach_port(

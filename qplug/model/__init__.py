@@ -12,6 +12,7 @@ from qplug.model.addressing import (
     overlap,
     subtract,
 )
+from qplug.model.differences import Difference
 from qplug.model.nouns import (
     AddressPair,
     Allocation,
@@ -39,6 +40,7 @@ __all__ = [
     "Call",
     "Capability",
     "DhcpHost",
+    "Difference",
     "DriverNames",
     "FixedIp",
     "Instance",

@@ -230,6 +230,8 @@ class Port:
 
     id: str
     attachment: str
+    addresses: tuple[IPAddress, ...] = ()
+    """What the service shows that is sent from there; none if it shows nothing of it."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -4,6 +4,7 @@
 # Contracts are asked for here, and never made.
 
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import partial
 from typing import ClassVar
 from uuid import uuid4
@@ -161,7 +162,18 @@ class QuantumDriverSuite(DriverSuite, base=True):
         assert driver.port_by_attachment(call(), self.project, net, request_.attachment) == port
         listing = driver.ports(call(), self.project, net)
         assert isinstance(listing, Iterator)
-        assert list(listing) == [Port(id=port, attachment=request_.attachment)]
+        (shown,) = listing
+        assert isinstance(shown, Port)
+        assert (shown.id, shown.attachment) == (port, request_.attachment)
+
+    def test_a_port_shows_the_addresses_it_was_asked_for_with_or_none(
+        self, driver: QuantumDriver
+    ) -> None:
+        net = self.made(driver)
+        asked = replace(port_request(), address_pairs=(_PAIR,))
+        driver.attach_port(call(), self.project, net, asked)
+        (shown,) = driver.ports(call(), self.project, net)
+        assert shown.addresses in (asked.addresses, ())
 
     def test_attaching_again_gives_the_same_port(self, driver: QuantumDriver) -> None:
         net = self.made(driver)

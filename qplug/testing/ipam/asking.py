@@ -38,11 +38,11 @@ def fill(driver: IpamDriver, network: Network, count: int) -> Sequence[Vif]:
 
 
 def held(driver: IpamDriver, *, network: Network | None = None, by: Vif | None = None) -> list[str]:
-    """Return the addresses in use on a network, or by a vif."""
+    """Return the addresses in use on a network, or by a vif, lowest first."""
     listed = driver.allocations(
         call(), network_id=network.id if network else None, vif_id=by.id if by else None
     )
-    return texts(listed)
+    return texts(sorted(listed, key=lambda each: each.address))
 
 
 def texts(allocations: Iterable[Allocation]) -> list[str]:

@@ -3,6 +3,7 @@
 Inherit the suite of the kind: :class:`~qplug.testing.ipam.IpamDriverSuite`,
 :class:`~qplug.testing.quantum.QuantumDriverSuite`, :class:`~qplug.testing.mac.MacDriverSuite`,
 :class:`~qplug.testing.l3.L3DriverSuite` or :class:`~qplug.testing.dhcp.DhcpDriverSuite`.
+Then see with :class:`~qplug.testing.failing.FailSuite` what is left of what fails.
 """
 
 import pytest
@@ -11,6 +12,6 @@ import pytest
 pytest.register_assert_rewrite(
     *[
         f"{__name__}.{module}"
-        for module in ("suite", "migrations", "ipam", "quantum", "mac", "l3", "dhcp")
+        for module in ("suite", "migrations", "ipam", "quantum", "mac", "l3", "dhcp", "failing")
     ]
 )

@@ -63,8 +63,8 @@ def begin(task: Callable[[], T]) -> Future[T]:
     return answer
 
 
-class DriverSuite:
-    """Inherit the suite of a kind, and supply a fixture ``driver`` that holds nothing yet.
+class Suite:
+    """Tests to be inherited.
 
     A class that inherits one is always collected, whatever its name and pytest's options; a class
     that pytest could not collect is refused where it is written. So a suite cannot be left out
@@ -73,6 +73,19 @@ class DriverSuite:
     """
 
     __test__ = False
+
+    def __init_subclass__(cls, *, base: bool = False, **kwargs: Any) -> None:
+        """Have pytest collect the class."""
+        super().__init_subclass__(**kwargs)
+        cls.__test__ = not base
+        if cls.__init__ is not object.__init__ or cls.__new__ is not object.__new__:
+            raise TypeError(f"{cls.__name__} has a constructor, so pytest would not run it")
+        if isabstract(cls):
+            raise TypeError(f"{cls.__name__} is abstract, so pytest would not run it")
+
+
+class DriverSuite(Suite, base=True):
+    """Inherit the suite of a kind, and supply a fixture ``driver`` that holds nothing yet."""
 
     contract: ClassVar[type[Driver]]
     calls: ClassVar[Calls]
@@ -83,15 +96,6 @@ class DriverSuite:
 
     patience: ClassVar[float] = 3
     """Seconds within which a driver must say that its backend is gone."""
-
-    def __init_subclass__(cls, *, base: bool = False, **kwargs: Any) -> None:
-        """Have pytest collect the class."""
-        super().__init_subclass__(**kwargs)
-        cls.__test__ = not base
-        if cls.__init__ is not object.__init__ or cls.__new__ is not object.__new__:
-            raise TypeError(f"{cls.__name__} has a constructor, so pytest would not run it")
-        if isabstract(cls):
-            raise TypeError(f"{cls.__name__} is abstract, so pytest would not run it")
 
     @pytest.fixture
     def gone_driver(self) -> Driver:

@@ -1,0 +1,89 @@
+"""The fail suite."""
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import pytest
+from oslo_config.cfg import ConfigOpts
+
+from qplug.builtin.memory_ipam import MemoryIpam
+from qplug.builtin.memory_quantum import MemoryQuantum
+from qplug.store.tables import vifs
+from qplug.testing.failing.judging import disagreements, not_held
+from qplug.testing.failing.looking import Looks
+from qplug.testing.failing.operations import ALL_OR_NOTHING, DEALLOCATE, DELETE, Operation
+from qplug.testing.failing.rounds import rounds
+from qplug.testing.failing.striking import STRIKES, Strike
+from qplug.testing.failing.world import World
+from qplug.testing.fixtures import MakeManager
+from qplug.testing.memory import MemoryDhcp, MemoryL3, MemoryMac
+from qplug.testing.suite import Suite
+
+IN_MEMORY: Mapping[str, Callable[[ConfigOpts], Any]] = {
+    "ipam": MemoryIpam,
+    "quantum": MemoryQuantum,
+    "mac": MemoryMac,
+    "l3": MemoryL3,
+    "dhcp": MemoryDhcp,
+}
+
+each_strike = pytest.mark.parametrize("strike", STRIKES, ids=str)
+
+
+class FailSuite(Suite, Looks, base=True):
+    """Inherit it and supply ``drivers``, a fixture with yours by kind; they hold nothing yet.
+
+    In each operation each call of a driver goes wrong, one after the other and in each way.
+    """
+
+    @pytest.fixture
+    def drivers(self, conf: ConfigOpts) -> Mapping[str, Any]:
+        """Return drivers by kind; those in memory do the rest. Override it."""
+        pytest.fail(f"{type(self).__name__} lacks a fixture 'drivers'")
+
+    @pytest.fixture
+    def world(
+        self, make_manager: MakeManager, conf: ConfigOpts, drivers: Mapping[str, Any]
+    ) -> Iterator[World]:
+        """Return a manager on these drivers, with all switched on that can be."""
+        conf.set_override("port_security", True, "quantum")
+        rest = {kind: make(conf) for kind, make in IN_MEMORY.items() if kind not in drivers}
+        world = World(make_manager, conf, {**rest, **drivers}, self)
+        yield world
+        world.close()
+
+    @each_strike
+    @pytest.mark.parametrize("operation", ALL_OR_NOTHING, ids=str)
+    def test_whichever_call_fails_all_is_done_or_nothing(
+        self, world: World, operation: Operation, strike: Strike
+    ) -> None:
+        _skip_impossible(world, operation)
+        for tried in rounds(world, operation, strike):
+            assert (tried.error is None) or world.holdings() == tried.before, tried.what
+            assert not disagreements(world), tried.what
+            if tried.raised:
+                assert tried.raised in (tried.error, tried.error and tried.error.__cause__), (
+                    tried.what
+                )
+
+    @each_strike
+    def test_whichever_call_fails_a_deallocation_gets_through_with_all_others(
+        self, world: World, strike: Strike
+    ) -> None:
+        for tried in rounds(world, DEALLOCATE, strike):
+            assert tried.error is None, tried.what
+            assert len(world.rows(vifs)) <= 1, tried.what
+            assert not not_held(world), tried.what
+            assert not list(world.admin.get_all_instances()), tried.what
+
+    @each_strike
+    def test_whichever_call_fails_a_deletion_is_refused_or_can_be_carried_on_with(
+        self, world: World, strike: Strike
+    ) -> None:
+        for tried in rounds(world, DELETE, strike):
+            assert world.holdings() == tried.before or not world.admin.get_all(), tried.what
+
+
+def _skip_impossible(world: World, operation: Operation) -> None:
+    if not operation.possible(world):
+        pytest.skip(f"with these drivers there is no {operation}")

@@ -1,5 +1,6 @@
 """Work done in other processes, for tests of what survives them."""
 
+import ctypes
 import os
 import signal
 from collections.abc import Callable, Sequence
@@ -9,6 +10,9 @@ from typing import NoReturn
 
 LIMIT = 120
 """Seconds after which a child that hangs is killed by SIGALRM."""
+
+SET_DEATH_SIGNAL = 1
+"""PR_SET_PDEATHSIG of prctl(2)."""
 
 
 @dataclass(frozen=True)
@@ -38,20 +42,56 @@ def at_once(works: Sequence[Callable[[], object]]) -> Sequence[Ended]:
     return [end() for end in ends]
 
 
-def start(work: Callable[[], object]) -> Callable[[], Ended]:
-    """Begin the work in a fork; the function returned waits for its end."""
-    reading, writing = os.pipe()
-    child = os.fork()
-    if not child:
-        _finish(work, writing)
-    os.close(writing)
+def start(work: Callable[[], object]) -> "Child":
+    """Begin the work in a fork; calling what is returned waits for its end."""
+    return Child(work)
 
-    def end() -> Ended:
-        with os.fdopen(reading) as pipe:
+
+class Child:
+    """A fork of this process that does some work."""
+
+    def __init__(self, work: Callable[[], object]) -> None:
+        self._pipe, writing = os.pipe()
+        self._status: int | None = None
+        self._pid = os.fork()
+        if not self._pid:
+            _finish(work, writing)
+        os.close(writing)
+
+    def __call__(self) -> Ended:
+        """Wait for its end."""
+        with os.fdopen(self._pipe) as pipe:
             said = pipe.read()
-        return Ended(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), said)
+        while self._status is None:
+            self._wait()
+        return Ended(os.waitstatus_to_exitcode(self._status), said)
 
-    return end
+    def stops(self) -> bool:
+        """Wait until SIGSTOP stops it, and say so; not if it ends instead."""
+        return self._status is None and self._wait(os.WUNTRACED)
+
+    def resume(self) -> None:
+        """Let it go on that was stopped."""
+        os.kill(self._pid, signal.SIGCONT)
+
+    def kill(self) -> None:
+        """End it, unless it has ended."""
+        if self._status is None:
+            os.kill(self._pid, signal.SIGKILL)
+            self()
+
+    def _wait(self, options: int = 0) -> bool:
+        """Wait for a change, and say whether it is that it was stopped."""
+        _, status = os.waitpid(self._pid, options)
+        if os.WIFSTOPPED(status):
+            return True
+        self._status = status
+        return False
+
+
+def die_with_parent() -> None:
+    """Have this child killed when the process that forked it ends, even while it is stopped."""
+    ctypes.CDLL(None).prctl(SET_DEATH_SIGNAL, signal.SIGKILL)
 
 
 def _finish(work: Callable[[], object], pipe: int) -> NoReturn:

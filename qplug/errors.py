@@ -9,6 +9,8 @@ from dataclasses import dataclass, fields
 from difflib import get_close_matches
 from typing import Any
 
+from qplug.text import printable
+
 
 class QplugError(Exception):
     """Raised on purpose; ``str`` of it is one printable line for a person."""
@@ -23,7 +25,7 @@ class QplugError(Exception):
 
     def __str__(self) -> str:
         """Return the sentence, with whatever would break the line or the terminal escaped."""
-        return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in self.sentence())
+        return printable(self.sentence())
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickle by facts: exceptions that are dataclasses have no ``args``."""

@@ -96,12 +96,15 @@ def step(call: Call, kind: str, doing: str) -> Iterator[None]:
     if not call.remaining():
         raise DeadlineExceeded(doing)
     LOG.debug("%s %s: %s", call.request_id, kind, doing)
+    begun = time.monotonic()
     try:
         yield
     except QplugError:
         raise
     except Exception as error:  # a driver is foreign code: whatever it raises must be named
         raise DriverFailed(kind, doing, f"{type(error).__name__}: {error}") from error
+    finally:
+        LOG.debug("%s %s: %s took %.3f s", call.request_id, kind, doing, time.monotonic() - begun)
 
 
 Attempt = Callable[[str, Callable[[], object]], bool]

@@ -16,6 +16,7 @@ from qplug.manager.fixed_ips import FixedIps, IpMatch
 from qplug.manager.hosts import Hosts
 from qplug.manager.info import Info
 from qplug.manager.instances import Instances
+from qplug.manager.logs import operations_logged
 from qplug.manager.networks import Networks
 from qplug.manager.policy import Policy
 from qplug.manager.release import Release
@@ -37,6 +38,7 @@ from qplug.store import InstanceRecord, NetworkChanges
 LOG = logging.getLogger(__name__)
 
 
+@operations_logged
 class Manager:
     """The driver chain behind its policy. Several threads may use it.
 

@@ -15,7 +15,7 @@ from qplug.cli.base import WrongUsage
 from qplug.cli.commands import Commands
 from qplug.cli.failures import flushed, guarded
 from qplug.cli.help import Complete, Help
-from qplug.cli.messages import logged
+from qplug.cli.logs import logged
 from qplug.cli.options import USAGE, global_parser, unknown_options, usage_error
 from qplug.cli.signals import interruptible
 from qplug.errors import CommandBroken, QplugError
@@ -96,9 +96,11 @@ class Qplug(App):
         self.options = self.parser.parse_args(argv)
         if self.options.via_service:
             raise WrongUsage("--via-service: the service is not part of this release")
-        with logged(verbose=self.options.verbose, debug=self.options.debug), closing(self):
-            if self.options.command:
-                return self.run_subcommand(self.options.command)
+        options = self.options
+        log = logged(verbose=options.verbose, debug=options.debug, file=options.log_file)
+        with log, closing(self):
+            if options.command:
+                return self.run_subcommand(options.command)
             self.interactive_mode = True
             return self.ask()
 

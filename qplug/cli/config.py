@@ -3,6 +3,7 @@
 from argparse import Namespace
 
 from qplug.cli.base import ManagerCommand
+from qplug.text import masked
 
 
 class ConfigSample(ManagerCommand):
@@ -27,5 +28,5 @@ class ConfigValidate(ManagerCommand):
 
         found = all_problems(self.app.options.config_files)
         for problem in found:
-            print(problem, file=self.app.stdout)
+            print(masked(str(problem)), file=self.app.stdout)
         return int(bool(found))

@@ -8,6 +8,7 @@ from cliff.lister import Lister
 from qplug.cli.base import Printed, Row, Rows, Shown
 from qplug.cli.columns import Nested
 from qplug.errors import InvalidInput, QplugError
+from qplug.text import masked
 
 if TYPE_CHECKING:
     from qplug.loader import DriverInfo
@@ -80,7 +81,7 @@ class DriverCheck(Printed, Lister):
             return one, name, check_driver(self.app.conf, one)
         except QplugError as error:
             self._failed = True
-            return one, name, str(error)
+            return one, name, masked(str(error))
 
 
 def kind(text: str) -> str:

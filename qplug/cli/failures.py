@@ -2,7 +2,6 @@
 
 import os
 import sys
-import traceback
 from collections.abc import Callable, Sequence
 from difflib import get_close_matches
 from typing import TYPE_CHECKING
@@ -10,7 +9,7 @@ from typing import TYPE_CHECKING
 from qplug.cli.base import WrongUsage
 from qplug.cli.commands import UnknownCommand
 from qplug.cli.help import print_commands
-from qplug.cli.messages import complain
+from qplug.cli.messages import complain, print_traceback
 from qplug.cli.options import USAGE
 from qplug.errors import QplugError
 
@@ -60,7 +59,7 @@ def flushed(app: "Qplug", code: int) -> int:
 
 def _failed(app: "Qplug", sentence: str) -> int:
     if app.options.debug:
-        traceback.print_exc()
+        print_traceback()
     complain(sentence)
     return FAILED
 

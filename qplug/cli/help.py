@@ -8,8 +8,8 @@ from cliff.command import Command
 from cliff.complete import CompleteCommand
 from cliff.help import HelpExit
 
-from qplug.cli.messages import printable
 from qplug.errors import CommandBroken
+from qplug.text import printable
 
 if TYPE_CHECKING:
     from qplug.cli.app import Qplug

@@ -1,61 +1,32 @@
-"""What is said on stderr: one line each, with whatever would break it escaped."""
+"""What is said on stderr: one line each, and no secrets."""
 
 import logging
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+import traceback
+from collections.abc import Sequence
 
-QUIET = ("alembic", "cliff", "oslo_config", "oslo_policy", "sqlalchemy", "stevedore", "urllib3")
-"""Libraries whose chatter helps nobody, and may quote what is stored."""
+from qplug.text import masked, printable
+
+LOG = logging.getLogger(__name__)
+LOG.addHandler(logging.NullHandler())  # where nothing is logged yet, Python would print it again
 
 
 def complain(text: str) -> None:
-    """Say what went wrong."""
-    print(_line("error", text), file=sys.stderr)
+    """Say what went wrong, in the log file too."""
+    print(told("error", text), file=sys.stderr)
+    LOG.error("%s", text, exc_info=sys.exception())
 
 
-class OneLine(logging.Formatter):
-    """Prints a record as one line; with ``tracebacks`` they follow it."""
-
-    def __init__(self, *, tracebacks: bool) -> None:
-        super().__init__()
-        self._tracebacks = tracebacks
-
-    def format(self, record: logging.LogRecord) -> str:
-        """Return ``qplug: warning: TEXT``."""
-        line = _line(record.levelname.lower(), record.getMessage())
-        if self._tracebacks and record.exc_info:
-            return f"{line}\n{self.formatException(record.exc_info)}"
-        return line
+def print_traceback() -> None:
+    """Say where the error that is being handled came from."""
+    print(*shown(traceback.format_exc()), sep="\n", file=sys.stderr)
 
 
-@contextmanager
-def logged(*, verbose: bool, debug: bool) -> Iterator[None]:
-    """Have what the packages log on stderr: warnings, and more when asked for."""
-    root = logging.getLogger()
-    handler = logging.StreamHandler()
-    handler.setFormatter(OneLine(tracebacks=debug))
-    levels = dict.fromkeys(map(logging.getLogger, QUIET), logging.WARNING)
-    levels[root] = logging.DEBUG if debug else logging.INFO if verbose else logging.WARNING
-    before = {logger: logger.level for logger in levels}
-    _set(levels)
-    root.addHandler(handler)
-    try:
-        yield
-    finally:
-        root.removeHandler(handler)
-        _set(before)
+def told(kind: str, text: str) -> str:
+    """Return the line that says it."""
+    return f"qplug: {kind}: {printable(masked(text))}"
 
 
-def _set(levels: dict[logging.Logger, int]) -> None:
-    for logger, level in levels.items():
-        logger.setLevel(level)
-
-
-def _line(kind: str, text: str) -> str:
-    return f"qplug: {kind}: {printable(text)}"
-
-
-def printable(text: str) -> str:
-    """Return the text with whatever would break the line or the terminal escaped."""
-    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
+def shown(text: str) -> Sequence[str]:
+    """Return the lines of a text as they may be shown."""
+    return [printable(line) for line in masked(text).splitlines()]

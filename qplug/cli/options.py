@@ -8,12 +8,21 @@ from typing import TYPE_CHECKING, Any
 
 from qplug import __version__
 from qplug.cli.help import HelpAction
-from qplug.cli.messages import printable
+from qplug.cli.messages import told
 
 if TYPE_CHECKING:
     from qplug.cli.app import Qplug
 
-GLOBAL = {"--config-file", "--project", "--as-admin", "--via-service", "-v", "--verbose", "--debug"}
+GLOBAL = {
+    "--config-file",
+    "--project",
+    "--as-admin",
+    "--via-service",
+    "-v",
+    "--verbose",
+    "--debug",
+    "--log-file",
+}
 
 USAGE = 2
 """The exit code of wrong usage."""
@@ -31,7 +40,7 @@ def usage_error(message: str, advice: str) -> str:
     """Return the line that tells of wrong arguments."""
     if message.startswith("unrecognized") and not GLOBAL.isdisjoint(message.split()):
         message += " (global options stand before the command)"
-    return f"qplug: error: {printable(message)}; see '{advice}'\n"
+    return told("error", f"{message}; see '{advice}'") + "\n"
 
 
 def unknown_options(parser: argparse.ArgumentParser, words: Sequence[str]) -> Iterator[str]:
@@ -75,7 +84,8 @@ def global_parser(app: "Qplug") -> Parser:
         help="with --project, keep an admin's rights; the project owns what is made",
     )
     option("--via-service", action="store_true", help="not part of this release")
-    option("-v", "--verbose", action="store_true", help="tell more on stderr")
+    option("-v", "--verbose", action="store_true", help="tell of each operation on stderr")
     option("--debug", action="store_true", help="tell everything, with tracebacks")
+    option("--log-file", metavar="FILE", help="append what is told to a file, and each operation")
     option("command", nargs=argparse.REMAINDER, help=argparse.SUPPRESS)
     return parser

@@ -1,6 +1,7 @@
 """What the documentation tells people to type does what it says."""
 
 import os
+import re
 import sqlite3
 import subprocess
 import sys
@@ -9,7 +10,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from documentation import script, write_files
+from documentation import blocks, script, write_files
 from installing import ROOT, copy_of_checkout
 
 pytestmark = pytest.mark.integration
@@ -74,14 +75,32 @@ def test_the_code_of_the_vendors_page_is_as_tidy_as_ours(tmp_path: Path) -> None
     run_tool("mypy", "--config-file", strict, "qplug_ipam_ledger/src", where=tmp_path)
 
 
-def test_the_commands_of_the_networks_page_run_as_written(tmp_path: Path) -> None:
+def typed(text: str, home: Path) -> str:
+    """Type commands where qplug is installed, and return what they print."""
     path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
-    variables = {"HOME": str(tmp_path), "XDG_STATE_HOME": str(tmp_path), "PATH": path}
-    typed = ["sh", "-eux", "-c", script("docs/networks.md")]
-    done = subprocess.run(typed, env=variables, cwd=tmp_path, capture_output=True, text=True)
+    variables = {"HOME": str(home), "XDG_STATE_HOME": str(home), "PATH": path}
+    shell = ["sh", "-eux", "-c", text]
+    done = subprocess.run(shell, env=variables, cwd=home, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    usage = done.stdout.rpartition("| network |")[2]
+    return done.stdout
+
+
+def test_the_commands_of_the_networks_page_run_as_written(tmp_path: Path) -> None:
+    usage = typed(script("docs/networks.md"), tmp_path).rpartition("| network |")[2]
     assert "| blue    | 10.20.1.0/24 |       0 |" in usage
+
+
+def test_the_commands_on_logs_run_as_written(tmp_path: Path) -> None:
+    printed = typed(script("docs/operating.md", "Logs"), tmp_path)
+    (shown,) = [b.text for b in blocks("docs/operating.md", "Logs") if b.language == "text"]
+    assert len(lasting(shown)) == 2
+    assert lasting(shown) <= lasting(printed)
+
+
+def lasting(log: str) -> set[str]:
+    """Return the lines of a log without what is different each time."""
+    each_time = re.compile(r"^\S+ | \d+ |req-\S+|\d+\.\d{3}")
+    return {each_time.sub("", line) for line in log.splitlines()}
 
 
 def run_tool(name: str, *arguments: str, where: Path) -> None:
@@ -97,7 +116,7 @@ def test_the_backup_command_copies_a_database_in_use(home: Path, shell: Shell) -
         database.execute("PRAGMA journal_mode = WAL")
         database.execute("CREATE TABLE t (x)")
         database.commit()
-        shell(script("docs/operating.md"), home)
+        shell(script("docs/operating.md", "Backup"), home)
     copy = home / "qplug-copy.sqlite"
     assert copy.stat().st_mode & 0o777 == 0o600
     with closing(sqlite3.connect(copy)) as database:
@@ -108,5 +127,5 @@ def test_the_backup_command_makes_nothing_where_there_is_no_database(
     home: Path, shell: Shell
 ) -> None:
     with pytest.raises(AssertionError, match="unable to open database file"):
-        shell(script("docs/operating.md"), home)
+        shell(script("docs/operating.md", "Backup"), home)
     assert not (home / "qplug-copy.sqlite").exists()

@@ -25,15 +25,18 @@ class Block:
         return named[1] if named else None
 
 
-def blocks(page: str) -> Sequence[Block]:
-    """Return the fenced blocks of a page, in order."""
-    found = FENCE.findall((ROOT / page).read_text())
-    return [Block(language, text) for language, text in found]
+def blocks(page: str, section: str = "") -> Sequence[Block]:
+    """Return the fenced blocks of a page, or of one section of it, in order."""
+    text = (ROOT / page).read_text()
+    if section:
+        text = text.partition(f"\n## {section}\n")[2].partition("\n## ")[0]
+        assert text, f"{page} has no section '{section}'"
+    return [Block(language, block) for language, block in FENCE.findall(text)]
 
 
-def script(page: str) -> str:
+def script(page: str, section: str = "") -> str:
     """Return what a reader types who does as the page says, one thing after the other."""
-    return "".join(map(_typed, blocks(page)))
+    return "".join(map(_typed, blocks(page, section)))
 
 
 def write_files(page: str, folder: Path) -> Path:

@@ -32,7 +32,8 @@ class DhcpDriver(Driver):
         """Serve the changed hosts with the addresses they have now, and the removed ones not.
 
         The network is served with its subnets as they are given, and hosts that are not named as
-        before. A network not served yet starts to be. Removing an unknown host is no error.
+        before. A network not served yet starts to be, unless hosts are only removed: it may have
+        no gateway. Removing an unknown host is no error.
         """
 
     @abstractmethod

@@ -155,6 +155,12 @@ class DhcpDriverSuite(DriverSuite, base=True):
         driver.apply(call(), net, removed=[dhcp_host(vif(net), "10.0.0.77")])
         assert self.answers(driver, net) == answers_for(first, second)
 
+    def test_removing_hosts_starts_no_network(self, driver: DhcpDriver) -> None:
+        needs(driver, Capability.SERVES)
+        net = network("10.0.0.0/24")
+        driver.apply(call(), net, removed=[dhcp_host(vif(net), "10.0.0.77")])
+        assert self.answers(driver, net) is None
+
     def test_changes_made_at_once_are_all_there(self, driver: DhcpDriver) -> None:
         net, first, second = self._served(driver)
         more = [dhcp_host(vif(net), f"10.0.0.{n}") for n in range(10, 18)]

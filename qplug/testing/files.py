@@ -208,6 +208,8 @@ class FileDhcp(DhcpDriver):
         removed: Sequence[DhcpHost] = (),
     ) -> None:
         def work(state: State) -> None:
+            if removed and not changed and network.id not in state:
+                return
             hosts = state.setdefault(network.id, {})
             for host in removed:
                 hosts.pop(host.vif_id, None)

@@ -114,6 +114,8 @@ class MemoryDhcp(DhcpDriver, LeaseEvents):
         removed: Sequence[DhcpHost] = (),
     ) -> None:
         with self._lock:
+            if removed and not changed and network.id not in self.served:
+                return
             hosts = self.served.setdefault(network.id, {})
             for host in removed:
                 hosts.pop(host.vif_id, None)

@@ -12,7 +12,7 @@ from qplug.manager import Context, Manager, NetworkSpec, SubnetChanges
 from qplug.manager.fixed_ips import IpMatch
 from qplug.model import FixedIp, Instance, Network, NetworkRequest, SubnetUsage, Vif
 from qplug.network_info import NetworkInfo
-from qplug.store import NetworkChanges
+from qplug.store import NetworkChanges, Work
 
 LOG = logging.getLogger(__name__)
 
@@ -211,6 +211,20 @@ class NetworkApi:
     def sweep_host(self) -> int:
         """Let addresses go whose DHCP leases ended on this host, and return how many did."""
         return self._manager.sweep_host(self._context)
+
+    # --- unfinished work ---
+
+    def get_pending(self) -> Sequence[Work]:
+        """Return what is unfinished and nobody works on, by the time it is next tried."""
+        return self._manager.get_pending(self._context)
+
+    def retry_pending(self, ids: Sequence[str] = ()) -> Sequence[Work]:
+        """Try now what is pending, all or those ids, and return what is left of that."""
+        return self._manager.retry_pending(self._context, ids)
+
+    def drop_pending(self, work: str) -> None:
+        """Forget pending work as it is; what is left of it outside is nobody's then."""
+        self._manager.drop_pending(self._context, work)
 
 
 def _warn_of(ignored: dict[str, Any], conf: Any) -> None:

@@ -161,6 +161,16 @@ class FixedIpNotFoundForSpecificInstance(NotFound):
         )
 
 
+@dataclass(eq=False)
+class NothingPending(NotFound):
+    """No work of that id is unfinished, or somebody works on it."""
+
+    work: str
+
+    def sentence(self) -> str:
+        return f"nothing is pending for '{self.work}'; see 'qplug pending list'"
+
+
 # --- Conflict -----------------------------------------------------------------------------------
 
 
@@ -194,15 +204,17 @@ class NetworkInUse(Conflict):
 
 @dataclass(eq=False)
 class NetworkInTransition(Conflict):
-    """Another command is creating or deleting the network, or a deletion failed half-way."""
+    """Another command works on the network, or one could not finish it."""
 
     network: str
     state: str
+    network_id: str
 
     def sentence(self) -> str:
-        if self.state == "deleting":
-            return f"network '{self.network}' is not all deleted; wait for that, or delete it again"
-        return f"network '{self.network}' is {self.state} just now; wait for that, then try again"
+        return (
+            f"network '{self.network}' is {self.state} just now; "
+            f"wait for that, or see in 'qplug pending list' what stops {self.network_id}"
+        )
 
 
 @dataclass(eq=False)
@@ -337,14 +349,16 @@ class InstanceConflict(Conflict):
 
 @dataclass(eq=False)
 class InstanceInTransition(Conflict):
-    """Another command works on the instance and did not end in time."""
+    """Another command works on the instance, or one could not finish it."""
 
     instance: str
     state: str
 
     def sentence(self) -> str:
-        advice = "deallocate it again" if self.state == "deleting" else "wait for that"
-        return f"instance '{self.instance}' is {self.state} just now; {advice}, then try again"
+        return (
+            f"instance '{self.instance}' is {self.state} just now; "
+            "wait for that, or see in 'qplug pending list' what stops it"
+        )
 
 
 @dataclass(eq=False)

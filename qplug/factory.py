@@ -37,7 +37,7 @@ def create_manager(
     :param new_id: makes the uuids of vifs and subnets
     :raises DriverError: a driver is not installed, broken, or does not fit the others
     """
-    store = Store(connection_url(conf))
+    store = Store(connection_url(conf), str(conf.host))
     chain = Chain(
         conf=conf,
         store=store,

@@ -166,9 +166,11 @@ class Building:
         attempt: Attempt,
     ) -> None:
         """Release what was built, each vif whatever happens to the others, and forget it then."""
-        failed = [undo for undo in reversed(undos) if not undo.run(attempt)]
+        for undo in reversed(undos):
+            undo.run(attempt)
+        failure = next((undo.failure for undo in undos if undo.failure is not None), None)
         late = self._chain.overtime
         attempt(
             f"instance {instance_id} stays as if it were being built",
-            lambda: self._store.abandon(late(call), instance_id, epoch, clean=not failed),
+            lambda: self._store.abandon(late(call), instance_id, epoch, failure),
         )

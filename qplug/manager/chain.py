@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from uuid import uuid4
 
 from netaddr import IPAddress
@@ -120,6 +121,9 @@ class Undo:
     def __init__(self) -> None:
         self._steps: list[tuple[str, Callable[[], object], bool]] = []
         self._stands: Callable[[], bool] = lambda: False
+        self._last: tuple[str, Callable[[], object], Callable[[str], object]] | None = None
+        self.failure: str | None = None
+        """What could not be taken back first, and why."""
 
     def add(self, what: str, take_back: Callable[[], object], *, if_clean: bool = False) -> None:
         """Register how to take back what the next step may do.
@@ -128,6 +132,15 @@ class Undo:
         :param if_clean: only if all that came later was taken back, which may else still use it
         """
         self._steps.append((what, take_back, if_clean))
+
+    def marked(
+        self, what: str, cancel: Callable[[], object], postpone: Callable[[str], object]
+    ) -> None:
+        """Register how to take away the mark under which all of this is done.
+
+        :param postpone: leaves the mark for a later try instead, with what failed
+        """
+        self._last = (what, cancel, postpone)
 
     def unless(self, stands: Callable[[], bool]) -> None:
         """Take nothing back if the operation stands, nor if that cannot be found out."""
@@ -138,18 +151,23 @@ class Undo:
 
         :returns: whether nothing is left that should not be
         """
-        clean = True
         if not attempt("nothing is undone, as nobody knows whether it is done", self._ask):
             return False
+        failures: list[str] = []
         while self._steps:
             what, take_back, if_clean = self._steps.pop()
-            if clean or not if_clean:
-                clean &= attempt(what, take_back)
-        return clean
+            if not failures or not if_clean:
+                attempt(what, noting(failures, what, take_back))
+        self.failure = next(iter(failures), None)
+        if self._last is not None:
+            what, cancel, postpone = self._last
+            attempt(what, partial(postpone, failures[0]) if failures else cancel)
+        return not failures
 
     def _ask(self) -> None:
         if self._stands():
             self._steps.clear()
+            self._last = None
 
 
 def attempt(what: str, work: Callable[[], object]) -> bool:
@@ -163,6 +181,19 @@ def attempt(what: str, work: Callable[[], object]) -> bool:
         LOG.exception("%s: %s", what, error)
         return False
     return True
+
+
+def noting(failures: list[str], what: str, work: Callable[[], object]) -> Callable[[], object]:
+    """Return the same work, which notes why it failed for whoever asks later."""
+
+    def noted() -> None:
+        try:
+            work()
+        except Exception as error:  # it is the attempt's to log it
+            failures.append(f"{what}: {error}")
+            raise
+
+    return noted
 
 
 @contextmanager

@@ -8,6 +8,7 @@ from qplug.contracts import SubnetUpdates
 from qplug.errors import InvalidInput, NotSupported
 from qplug.manager.chain import Chain, Undo, all_or_nothing, step
 from qplug.manager.hosts import Hosts
+from qplug.manager.pending import Pending
 from qplug.manager.requests import check_network
 from qplug.manager.subnet_changes import SubnetChanges, changed
 from qplug.manager.waiting import waited
@@ -21,9 +22,10 @@ LOG = logging.getLogger(__name__)
 class Changing:
     """Changes networks."""
 
-    def __init__(self, chain: Chain, hosts: Hosts) -> None:
+    def __init__(self, chain: Chain, hosts: Hosts, pending: Pending) -> None:
         self._chain = chain
         self._hosts = hosts
+        self._pending = pending
         self._store = chain.store.networks
         self._updates = chain.store.network_updates
 
@@ -37,7 +39,6 @@ class Changing:
         """Change a network and return it as it is then. Whatever fails, nothing is changed.
 
         An address in use stays with its vif, also where it is reserved or outside the pools now.
-        What an earlier change left in IPAM, killed or not able to take it back, is put right.
 
         :raises LabelInUse: its owner has another one of that label
         :raises CidrConflict: an added subnet overlaps another one of the network or its owner
@@ -78,12 +79,14 @@ class Changing:
         late, updates = self._chain.overtime, self._updates
 
         def written() -> None:
-            undo.add(
+            undo.marked(
                 f"network {network_id} stays as if it were being changed",
                 lambda: updates.cancel(late(call), network_id, epoch),
+                lambda failure: self._store.postpone(late(call), network_id, epoch, failure),
             )
 
-        return waited(call, lambda: updates.begin(call, network_id, epoch, written))
+        begin = updates.begin
+        return waited(call, lambda: begin(call, network_id, epoch, written), self._pending.clear)
 
     def _tell_ipam(self, call: Call, before: Network, after: Network, undo: Undo) -> None:
         ipam, late = self._chain.ipam, self._chain.overtime

@@ -7,16 +7,20 @@ from qplug.errors import NetworkNotInQuantum
 from qplug.manager.answers import network_id
 from qplug.manager.chain import Attempt, Chain, Undo, step, undoing
 from qplug.manager.hosts import Hosts
+from qplug.manager.pending import Pending
 from qplug.manager.requests import NetworkSpec, check_network, check_uuid, subnets_of
+from qplug.manager.waiting import waited
 from qplug.model import Call, Network
+from qplug.store.records import new_epoch
 
 
 class Creating:
     """Makes networks, and adopts those that Quantum has."""
 
-    def __init__(self, chain: Chain, hosts: Hosts) -> None:
+    def __init__(self, chain: Chain, hosts: Hosts, pending: Pending) -> None:
         self._chain = chain
         self._hosts = hosts
+        self._pending = pending
         self._store = chain.store.networks
 
     def create(self, call: Call, spec: NetworkSpec) -> Network:
@@ -30,19 +34,25 @@ class Creating:
         network = check_network(self._complete(spec))
         if network.adopted:
             self._find_in_quantum(call, network)
-        undo, made, reserved = Undo(), network, Event()
+        undo, made, reserved, epoch = Undo(), network, Event(), new_epoch()
         try:
-            self._store.reserve(call, network, reserved.set)
+            self._reserve(call, network, epoch, reserved)
             if not network.adopted:
                 made = self._make_in_quantum(call, network, undo)
             self._equip(call, made, undo)
-            self._store.activate(call, network.id, made)
+            self._store.activate(call, network.id, made, epoch)
         except BaseException as error:
             if reserved.is_set():
                 with undoing(error) as patiently:
-                    self._undo(call, made, undo, patiently)
+                    self._undo(call, made, epoch, undo, patiently)
             raise
         return made
+
+    def _reserve(self, call: Call, network: Network, epoch: int, reserved: Event) -> None:
+        def reserve() -> None:
+            self._store.reserve(call, network, epoch, reserved.set)
+
+        waited(call, reserve, self._pending.clear)
 
     def _complete(self, spec: NetworkSpec) -> Network:
         uuid = None if spec.uuid is None else check_uuid("network", spec.uuid)
@@ -99,15 +109,26 @@ class Creating:
             made.append(network_id(doing, answer))
         return replace(network, id=made[0])
 
-    def _undo(self, call: Call, made: Network, undo: Undo, attempt: Attempt) -> None:
-        """Take everything back; what cannot be stays recorded, for deleting it to go on from."""
-        late = self._chain.overtime
+    def _undo(self, call: Call, made: Network, epoch: int, undo: Undo, attempt: Attempt) -> None:
+        """Take everything back; what cannot be stays recorded, and is tried again.
+
+        An adopted network that was taken over may be another command's by now, under the same id.
+        """
+        late, mine = self._chain.overtime, Event()
+
+        def abandon() -> None:
+            if self._store.abandon(late(call), made, epoch):
+                mine.set()
+
+        attempt("a failed network stays as being made", abandon)
+        if made.adopted and not mine.is_set():
+            return
+        clean, failure = undo.run(attempt), undo.failure
         attempt(
-            "a failed network stays as being made",
-            lambda: self._store.abandon(late(call), made),
+            "a failed network stays",
+            lambda: (
+                self._store.forget(late(call), made, epoch)
+                if clean
+                else self._store.postpone(late(call), made.id, epoch, failure or "")
+            ),
         )
-        if undo.run(attempt):
-            attempt(
-                "a failed network stays",
-                lambda: self._store.forget(late(call), made),
-            )

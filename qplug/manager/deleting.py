@@ -7,6 +7,9 @@ from functools import partial
 from qplug.errors import Conflict, NetworkBusy, NetworkNotFound
 from qplug.manager.chain import Chain, step, undoing
 from qplug.manager.hosts import Hosts
+from qplug.manager.pending import Pending
+from qplug.manager.release import Release
+from qplug.manager.waiting import waited
 from qplug.model import Call, Network
 from qplug.store import Deletion
 
@@ -14,9 +17,11 @@ from qplug.store import Deletion
 class Deleting:
     """Deletes networks."""
 
-    def __init__(self, chain: Chain, hosts: Hosts) -> None:
+    def __init__(self, chain: Chain, hosts: Hosts, release: Release, pending: Pending) -> None:
         self._chain = chain
         self._hosts = hosts
+        self._release = release
+        self._pending = pending
         self._store = chain.store.networks
 
     def find(self, call: Call, id_or_label: str, sees: str | None) -> Network:
@@ -29,37 +34,31 @@ class Deleting:
     def delete(self, call: Call, network: Network, *, with_quantum: bool = False) -> None:
         """Delete a network that no instance uses. An adopted one is left in Quantum by default.
 
-        What is refused changes nothing. What fails half-way stays hidden, and deleting it again
-        goes on from there.
+        What is refused changes nothing. What fails half-way is pending: it stays hidden, and is
+        tried again later, or at once by doing this again.
 
         :raises NetworkBusy, NetworkInUse: instances or strangers use it
-        :raises NetworkInTransition: it is being created
+        :raises NetworkInTransition: another command works on it until the deadline
         """
         self._chain.refuse_other_drivers(network)
+        self._hosts.refuse_other_host(network)
         marked: list[Deletion] = []
-        with self._cancelled_by(BaseException, call, marked):
-            network = self._store.begin_delete(call, network.id, marked.append).network
-            in_quantum = with_quantum or not network.adopted
-            self._hosts.refuse_other_host(network)
-            if in_quantum:
-                self._refuse_ports(call, network)
-        # Any other failure of IPAM may have come after it had forgotten the subnets.
-        with self._cancelled_by(Conflict, call, marked), step(call, "ipam", "deleting subnets"):
-            self._chain.ipam.delete_subnets(call, network)
-        self._hosts.stop(call, network)
-        if in_quantum:
-            self._delete_in_quantum(call, network)
-        self._store.forget(call, network)
-
-    def _delete_in_quantum(self, call: Call, network: Network) -> None:
-        quantum, project = self._chain.quantum, network.quantum_project
-        with step(call, "quantum", "deleting the network"):
-            if quantum.delete_network(call, project, network.id):
-                return
-            # A creation that timed out may have made it without telling us its id.
-            made = quantum.network_by_key(call, project, network.id)
-            if made is not None:
-                quantum.delete_network(call, project, made)
+        cancelled_by = partial(self._cancelled_by, call, network, marked)
+        with self._postponed(call, marked):
+            with cancelled_by(BaseException):
+                begin = partial(self._store.begin_delete, with_quantum=with_quantum)
+                deletion = waited(
+                    call, lambda: begin(call, network.id, marked.append), self._pending.clear
+                )
+                network = deletion.network
+                self._hosts.refuse_other_host(network)
+                if not network.adopted:
+                    self._refuse_ports(call, network)
+            # Any other failure of IPAM may have come after it had forgotten the subnets.
+            with cancelled_by(Conflict):
+                self._release.subnets(call, network)
+            self._release.network(call, network)
+            self._store.forget(call, network, deletion.epoch)
 
     def _refuse_ports(self, call: Call, network: Network) -> None:
         with step(call, "quantum", "looking for ports"):
@@ -73,16 +72,37 @@ class Deleting:
 
     @contextmanager
     def _cancelled_by(
-        self, refusal: type[BaseException], call: Call, marked: Sequence[Deletion]
+        self,
+        call: Call,
+        network: Network,
+        marked: Sequence[Deletion],
+        refusal: type[BaseException],
     ) -> Iterator[None]:
         """Show the network again when nothing was done to it."""
         try:
             yield
         except refusal as error:
+            late, cancel = self._chain.overtime(call), self._store.cancel_delete
             with undoing(error) as patiently:
                 for deletion in marked:
                     patiently(
                         "a network whose deletion was refused stays hidden",
-                        partial(self._store.cancel_delete, self._chain.overtime(call), deletion),
+                        partial(cancel, late, deletion, adopted=network.adopted),
+                    )
+            raise
+
+    @contextmanager
+    def _postponed(self, call: Call, marked: Sequence[Deletion]) -> Iterator[None]:
+        """Have what fails half-way tried again, unless the network is shown again by then."""
+        try:
+            yield
+        except BaseException as error:
+            late, postpone = self._chain.overtime(call), self._store.postpone
+            failure = f"deleting it failed: {error}"
+            with undoing(error) as patiently:
+                for one in marked:
+                    patiently(
+                        "a network stays as if it were being deleted",
+                        partial(postpone, late, one.network.id, one.epoch, failure, one.attempts),
                     )
             raise

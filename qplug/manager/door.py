@@ -18,6 +18,7 @@ from qplug.manager.info import Info
 from qplug.manager.instances import Instances
 from qplug.manager.logs import operations_logged
 from qplug.manager.networks import Networks
+from qplug.manager.pending import Pending
 from qplug.manager.policy import Policy
 from qplug.manager.release import Release
 from qplug.manager.requests import NetworkSpec, check_instance, check_name, check_uuid
@@ -33,7 +34,7 @@ from qplug.model import (
     Vif,
 )
 from qplug.network_info import NetworkInfo
-from qplug.store import InstanceRecord, NetworkChanges
+from qplug.store import InstanceRecord, NetworkChanges, Work
 
 LOG = logging.getLogger(__name__)
 
@@ -51,13 +52,14 @@ class Manager:
         self.conf = chain.conf
         self._policy = Policy(chain.conf)
         self.hosts = Hosts(chain)
-        info = Info(chain)
+        info, release = Info(chain), Release(chain, self.hosts)
+        self.pending = Pending(chain, self.hosts, info)
         self.networks = Networks(chain)
-        self.creating = Creating(chain, self.hosts)
-        self.changing = Changing(chain, self.hosts)
-        self.deleting = Deleting(chain, self.hosts)
-        self.instances = Instances(chain, self.hosts, Release(chain, self.hosts), info)
-        self.fixed_ips = FixedIps(chain, self.hosts, info)
+        self.creating = Creating(chain, self.hosts, self.pending)
+        self.changing = Changing(chain, self.hosts, self.pending)
+        self.deleting = Deleting(chain, self.hosts, release, self.pending)
+        self.instances = Instances(chain, self.hosts, release, info, self.pending)
+        self.fixed_ips = FixedIps(chain, self.hosts, info, self.pending)
         self.sweep = Sweep(chain)
 
     def close(self) -> None:
@@ -69,7 +71,7 @@ class Manager:
     def create_network(self, context: Context, spec: NetworkSpec) -> Network:
         """Make or adopt a network; see :meth:`Creating.create`."""
         self._policy.check(context, "create_networks", spec.project_id)
-        return self.creating.create(self._call(context), spec)
+        return self.creating.create(self._changing(context), spec)
 
     def get_all_networks(self, context: Context) -> Sequence[Network]:
         """Return the networks the caller sees, in order of creation."""
@@ -90,6 +92,7 @@ class Manager:
         """Change label, priority, zone, rxtx_base or subnets; see :meth:`Changing.change`."""
         call = self._call(context)
         found = self._network(context, call, "update_network", network)
+        self.pending.look(call)
         return self.changing.change(call, found, changes, subnets)
 
     def set_network_host(self, context: Context, network: str, host: str | None = None) -> str:
@@ -113,6 +116,7 @@ class Manager:
         call = self._call(context)
         found = self.deleting.find(call, check_name(network), self._policy.sees(context))
         self._policy.check(context, "delete_network", found.project_id)
+        self.pending.look(call)
         self.deleting.delete(call, found, with_quantum=with_quantum)
 
     def validate_networks(self, context: Context, networks: Sequence[str] = ()) -> None:
@@ -142,7 +146,7 @@ class Manager:
         """Give an instance its vifs; see :meth:`Instances.allocate`."""
         checked = check_instance(instance)
         self._policy.check(context, "allocate_for_instance", checked.project_id)
-        return self.instances.allocate(self._call(context), checked, networks)
+        return self.instances.allocate(self._changing(context), checked, networks)
 
     def deallocate_for_instance(self, context: Context, instance_id: str) -> Sequence[str]:
         """Take back what an instance has; see :meth:`Instances.deallocate`."""
@@ -151,6 +155,7 @@ class Manager:
         if owner is None or not self._sees(context, owner):
             return ()  # as if it had been deallocated before
         self._policy.check(context, "deallocate_for_instance", owner)
+        self.pending.look(call)
         return self.instances.deallocate(call, instance_id)
 
     def get_instance_nw_info(self, context: Context, instance_id: str) -> NetworkInfo:
@@ -244,6 +249,7 @@ class Manager:
         """Give an instance one address more and return it; see :meth:`FixedIps.add`."""
         call = self._call(context)
         record = self._instance(context, call, "add_fixed_ip_to_instance", instance_id)
+        self.pending.look(call)
         found = self.networks.get(call, network, record.instance.project_id)
         added = self.fixed_ips.add(call, record.instance.id, found, vif_id=vif_id, wanted=address)
         return added.address
@@ -259,6 +265,7 @@ class Manager:
         """Take an address from an instance; see :meth:`FixedIps.remove`."""
         call = self._call(context)
         record = self._instance(context, call, "remove_fixed_ip_from_instance", instance_id)
+        self.pending.look(call)
         self.fixed_ips.remove(call, record.instance.id, address, vif_id=vif_id)
 
     # --- hosts ---
@@ -273,10 +280,33 @@ class Manager:
         self._policy.check(context, "sweep_host")
         return self.sweep.run(self._call(context))
 
+    # --- unfinished work ---
+
+    def get_pending(self, context: Context) -> Sequence[Work]:
+        """Return what nobody works on, by the time it is next tried."""
+        self._policy.check(context, "get_pending")
+        return self.pending.all(self._call(context))
+
+    def retry_pending(self, context: Context, ids: Sequence[str] = ()) -> Sequence[Work]:
+        """Try what is pending now; see :meth:`Pending.retry`."""
+        self._policy.check(context, "retry_pending")
+        return self.pending.retry(self._call(context), ids)
+
+    def drop_pending(self, context: Context, work: str) -> None:
+        """Forget a piece of pending work as it is; see :meth:`Pending.drop`."""
+        self._policy.check(context, "drop_pending")
+        self.pending.drop(self._call(context), work)
+
     # --- rights ---
 
     def _call(self, context: Context) -> Call:
         return self._chain.call(context.request_id)
+
+    def _changing(self, context: Context) -> Call:
+        """Return the start of an operation that changes something, after a look at others'."""
+        call = self._call(context)
+        self.pending.look(call)
+        return call
 
     def _network(self, context: Context, call: Call, action: str, name: str) -> Network:
         found = self.networks.get(call, name, self._policy.sees(context))

@@ -19,6 +19,7 @@ from qplug.manager.chain import Chain, Undo, all_or_nothing, step
 from qplug.manager.hosts import Hosts
 from qplug.manager.info import Info
 from qplug.manager.ip_filter import IpFilter, IpMatch
+from qplug.manager.pending import Pending
 from qplug.manager.ports import refuse_fixed_pairs, set_address_pairs
 from qplug.manager.requests import check_wanted
 from qplug.manager.waiting import waited
@@ -32,10 +33,11 @@ __all__ = ["FixedIps", "IpMatch"]
 class FixedIps:
     """Finds, adds and removes fixed IPs."""
 
-    def __init__(self, chain: Chain, hosts: Hosts, info: Info) -> None:
+    def __init__(self, chain: Chain, hosts: Hosts, info: Info, pending: Pending) -> None:
         self._chain = chain
         self._hosts = hosts
         self._info = info
+        self._pending = pending
         self._store = chain.store.instances
 
     # --- adding ---
@@ -79,7 +81,7 @@ class FixedIps:
         self, call: Call, record: VifRecord, wanted: IPAddress | None, undo: Undo
     ) -> Allocation:
         undo.add(
-            f"an address added to vif {record.vif.id} stays in IPAM until that is deallocated",
+            f"an address added to vif {record.vif.id} stays in IPAM",
             lambda: self._take_back(call, record),
             if_clean=True,
         )
@@ -124,7 +126,7 @@ class FixedIps:
         late, ipam, network = self._chain.overtime, self._chain.ipam, record.network
         if Capability.CHOSEN_ADDRESS in ipam.capabilities:
             undo.add(
-                f"address {address} of vif {record.vif.id} may be lost to IPAM; remove it again",
+                f"address {address} of vif {record.vif.id} may be lost to IPAM",
                 lambda: ipam.add_address(late(call), network, record.vif, wanted=address),
             )
         delay = float(self._chain.conf.ipam.reuse_delay)
@@ -138,12 +140,16 @@ class FixedIps:
         late, epoch = self._chain.overtime, new_epoch()
 
         def written() -> None:
-            undo.add(
+            undo.marked(
                 f"instance {instance_id} stays as if it were being updated",
                 lambda: self._store.cancel_update(late(call), instance_id, epoch),
+                lambda failure: self._store.postpone_update(
+                    late(call), instance_id, epoch, failure
+                ),
             )
 
-        return waited(call, lambda: self._store.begin_update(call, instance_id, epoch, written))
+        begin = self._store.begin_update
+        return waited(call, lambda: begin(call, instance_id, epoch, written), self._pending.clear)
 
     def _end(
         self,

@@ -13,6 +13,7 @@ from qplug.manager.building import Building
 from qplug.manager.chain import Chain
 from qplug.manager.hosts import Hosts
 from qplug.manager.info import Info
+from qplug.manager.pending import Pending
 from qplug.manager.release import Release
 from qplug.manager.requests import check_name, check_wanted, fingerprint
 from qplug.manager.waiting import waited
@@ -24,10 +25,13 @@ from qplug.store import InstanceRecord
 class Instances:
     """Allocates and deallocates the vifs of instances."""
 
-    def __init__(self, chain: Chain, hosts: Hosts, release: Release, info: Info) -> None:
+    def __init__(
+        self, chain: Chain, hosts: Hosts, release: Release, info: Info, pending: Pending
+    ) -> None:
         self._chain = chain
         self._release = release
         self._info = info
+        self._pending = pending
         self._building = Building(chain, hosts, release, info)
         self._store = chain.store.instances
 
@@ -54,7 +58,7 @@ class Instances:
             info = self._building.build(call, instance, chosen, wanted, request)
             if info is not None:
                 return info
-            known = waited(call, lambda: self._settled(call, instance.id))
+            known = waited(call, lambda: self._settled(call, instance.id), self._pending.clear)
             if known is not None:
                 return self._repeated(call, known, request)
 
@@ -109,20 +113,19 @@ class Instances:
     def deallocate(self, call: Call, instance_id: str) -> Sequence[str]:
         """Take back all an instance has; none, or a second time, is quiet.
 
-        What could not be taken back stays recorded, hidden, with its addresses held; doing this
-        again tries it again.
+        What could not be taken back is pending: it stays recorded, hidden, with its addresses
+        held, and is tried again later, or at once by doing this again.
 
         :returns: the ids of the vifs of which something is left
         :raises InstanceInTransition: another command works on it until the deadline
         :raises DriversChanged: the drivers that know of a vif are configured no longer; all other
             vifs are released
         """
-        known = waited(call, lambda: self._store.begin_delete(call, instance_id))
+        begin = self._store.begin_delete
+        known = waited(call, lambda: begin(call, instance_id), self._pending.clear)
         if known is None:
             return ()
-        tried = [self._release.vif(call, record) for record in known]
-        left = [record for record in tried if record is not None]
-        self._store.forget(self._chain.overtime(call), instance_id, known, left)
+        left = self._pending.release(call, known)
         for record in left:
             self._chain.refuse_other_drivers(record.network)
         return [record.vif.id for record in left]

@@ -49,6 +49,9 @@ ACTIONS = {
     "add_fixed_ip_to_instance": (OWNER, "Give an instance one address more"),
     "remove_fixed_ip_from_instance": (OWNER, "Take an address from an instance"),
     "init_host": (ADMIN, "Make a host serve its networks"),
+    "get_pending": (ADMIN, "List work that is unfinished and that nobody does"),
+    "retry_pending": (ADMIN, "Try pending work now"),
+    "drop_pending": (ADMIN, "Forget pending work as it is"),
     "sweep_host": (ADMIN, "Let addresses go whose leases ended on a host"),
 }
 """Every guarded operation, with its default rule and what it lets a caller do."""

@@ -1,53 +1,60 @@
-"""Taking back what a vif has: each part is tried, whatever happens to the others."""
+"""Taking back what a vif or a network has: each part of a vif whatever happens to the others."""
 
 import logging
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 
-from qplug.manager.chain import Chain, attempt, step
+from qplug.manager.chain import Chain, attempt, noting, step
 from qplug.manager.hosts import Hosts
-from qplug.model import Call
+from qplug.model import Call, Network
 from qplug.store import VifRecord
 
 LOG = logging.getLogger(__name__)
 
 
 class Release:
-    """Port and DHCP first, then the addresses, then the MAC address.
+    """Port and DHCP first, then the addresses, then the MAC address. Finding nothing is quiet.
 
-    Each part has time of its own, be the operation's over or not, and finding nothing is quiet.
+    :param patient: whether each part has time of its own, be the operation's over or not
     """
 
-    def __init__(self, chain: Chain, hosts: Hosts) -> None:
+    def __init__(self, chain: Chain, hosts: Hosts, *, patient: bool = True) -> None:
         self._chain = chain
         self._hosts = hosts
+        self._late: Callable[[Call], Call] = chain.overtime if patient else lambda call: call
 
-    def vif(self, call: Call, record: VifRecord) -> VifRecord | None:
+    def vif(self, call: Call, record: VifRecord, failures: list[str]) -> VifRecord | None:
         """Release all of a vif, and return what is left of it.
 
+        :param failures: gets why something is
         Its addresses are held while its port or DHCP may use them, and its MAC address longest,
         as addresses may be derived from it.
         """
         instance, vif = record.vif.instance_id, record.vif.id
-        if not attempt(
+
+        def tried(what: str, work: Callable[[], object]) -> bool:
+            return attempt(what, noting(failures, what, work))
+
+        if not tried(
             f"instance {instance}, vif {vif}: not released",
             partial(self._chain.refuse_other_drivers, record.network),
         ):
             return record
-        detached = attempt(
+        detached = tried(
             f"port deallocation failed for instance {instance}, port {record.port_id}, vif {vif}",
             partial(self.port, call, record),
         )
-        forgotten = attempt(
+        forgotten = tried(
             f"DHCP update failed for instance {instance}, vif {vif}",
             partial(self.dhcp, call, record),
         )
-        if not (detached and forgotten) or not attempt(
+        if not (detached and forgotten) or not tried(
             f"ipam deallocation failed for instance {instance}, vif {vif}",
             partial(self.addresses, call, record),
         ):
             return record
-        given_back = attempt(
+        given_back = tried(
             f"MAC deallocation failed for instance {instance}, vif {vif}",
             partial(self.mac, call, record),
         )
@@ -55,7 +62,7 @@ class Release:
 
     def port(self, call: Call, record: VifRecord) -> None:
         """Detach and delete the port, under the network's project or else the default one."""
-        late, own = self._chain.overtime(call), record.network.quantum_project
+        late, own = self._late(call), record.network.quantum_project
         for project in dict.fromkeys([own, self._chain.quantum_project(None)]):
             if self._detached(late, project, record):
                 return
@@ -74,16 +81,41 @@ class Release:
 
     def dhcp(self, call: Call, record: VifRecord) -> None:
         """Have DHCP answer the vif no longer."""
-        self._hosts.forget(self._chain.overtime(call), record)
+        self._hosts.forget(self._late(call), record)
 
     def addresses(self, call: Call, record: VifRecord) -> None:
         """Take back the addresses; each rests for the configured time."""
-        late, delay = self._chain.overtime(call), float(self._chain.conf.ipam.reuse_delay)
+        late, delay = self._late(call), float(self._chain.conf.ipam.reuse_delay)
         with step(late, "ipam", "deallocating addresses"):
             self._chain.ipam.deallocate(late, record.network, record.vif, reuse_delay=delay)
 
     def mac(self, call: Call, record: VifRecord) -> None:
         """Take back the MAC address."""
-        late, vif = self._chain.overtime(call), record.vif
+        late, vif = self._late(call), record.vif
         with step(late, "mac", "deallocating the MAC address"):
             self._chain.mac.deallocate(late, vif_id=vif.id, project_id=vif.project_id)
+
+    def network(self, call: Call, network: Network) -> None:
+        """Release all of a network but its subnets in IPAM, which go before.
+
+        An adopted one is left in Quantum.
+        """
+        self._hosts.stop(call, network)
+        if not network.adopted:
+            self.in_quantum(call, network)
+
+    def subnets(self, call: Call, network: Network) -> None:
+        """Have IPAM forget the subnets of a network."""
+        with step(call, "ipam", "deleting subnets"):
+            self._chain.ipam.delete_subnets(call, network)
+
+    def in_quantum(self, call: Call, network: Network) -> None:
+        """Delete a network that was made in Quantum, by its id or else by the key of its wish."""
+        quantum, project = self._chain.quantum, network.quantum_project
+        with step(call, "quantum", "deleting the network"):
+            if quantum.delete_network(call, project, network.id):
+                return
+            # A creation that timed out may have made it without telling us its id.
+            made = quantum.network_by_key(call, project, network.id)
+            if made is not None:
+                quantum.delete_network(call, project, made)

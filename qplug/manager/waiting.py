@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable
 from typing import TypeVar
 
-from qplug.errors import InstanceInTransition, NetworkInTransition
+from qplug.errors import InstanceInTransition, NetworkInTransition, QplugError
 from qplug.model import Call
 
 T = TypeVar("T")
@@ -13,15 +13,21 @@ POLL = 0.05
 """Seconds between two looks at what another command works on."""
 
 
-def waited(call: Call, look: Callable[[], T]) -> T:
+def waited(
+    call: Call, look: Callable[[], T], clear: Callable[[Call, QplugError], bool] = lambda *_: False
+) -> T:
     """Return what ``look`` returns, looking again while another command works on it.
 
-    :raises InstanceInTransition, NetworkInTransition: one still does when the deadline is reached
+    :param clear: finishes what another command left there, and says whether to look at once
+    :raises InstanceInTransition, NetworkInTransition: one still works on it when the deadline is
+        reached, or what it left cannot be finished
     """
     while True:
         try:
             return look()
-        except (InstanceInTransition, NetworkInTransition):
+        except (InstanceInTransition, NetworkInTransition) as error:
+            if clear(call, error):
+                continue
             if call.remaining() <= POLL:
                 raise
         time.sleep(POLL)

@@ -6,24 +6,44 @@ change, and what they answered is written here.
 
 from qplug.db import Database
 from qplug.store.instances import InstanceStore
+from qplug.store.marks import Marks
 from qplug.store.migrations import MIGRATIONS
 from qplug.store.network_updates import NetworkUpdates
 from qplug.store.networks import Deletion, NetworkChanges, NetworkStore
-from qplug.store.records import InstanceRecord, VifRecord
+from qplug.store.records import InstanceRecord, Leaving, VifRecord
 from qplug.store.rows import NO_MAC
 from qplug.store.search import Search
+from qplug.store.tombstones import Tombstone, Tombstones
+from qplug.store.work import Work, WorkStore
 
-__all__ = ["NO_MAC", "Deletion", "InstanceRecord", "NetworkChanges", "Store", "VifRecord"]
+__all__ = [
+    "NO_MAC",
+    "Deletion",
+    "InstanceRecord",
+    "Leaving",
+    "NetworkChanges",
+    "Store",
+    "Tombstone",
+    "VifRecord",
+    "Work",
+]
 
 
 class Store:
     """All records of one database."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, host: str) -> None:
+        """Open nothing yet.
+
+        :param host: the name of this one, by which others know whose work is unfinished
+        """
         self.database = Database(url, MIGRATIONS)
-        self.networks = NetworkStore(self.database)
-        self.network_updates = NetworkUpdates(self.database)
-        self.instances = InstanceStore(self.database)
+        marks = Marks(host)
+        self.networks = NetworkStore(self.database, marks)
+        self.network_updates = NetworkUpdates(self.database, marks)
+        self.instances = InstanceStore(self.database, marks)
+        self.tombstones = Tombstones(self.database, marks)
+        self.work = WorkStore(self.database, marks)
         self.search = Search(self.database)
 
     def close(self) -> None:

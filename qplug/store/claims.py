@@ -41,8 +41,12 @@ def refuse_id(tx: Connection, network_id: str) -> None:
     """Refuse an id that is kept already.
 
     :raises NetworkExists: it is
+    :raises NetworkInTransition: it is that of a network half made or deleted
     """
-    if tx.execute(sa.select(networks.c.id).where(networks.c.id == network_id)).first():
+    query = sa.select(networks.c.label, networks.c.state).where(networks.c.id == network_id)
+    found = tx.execute(query).one_or_none()
+    if found is not None:
+        _refuse_hidden(found.label, found.state, network_id)
         raise NetworkExists(network_id)
 
 
@@ -59,15 +63,15 @@ def refuse_label(tx: Connection, network: Network) -> None:
     """Refuse a label that another network of the owner has.
 
     :raises LabelInUse: one has it
-    :raises NetworkInTransition: one has it that is half deleted
+    :raises NetworkInTransition: one has it that is half made or deleted
     """
     same = sa.and_(
         networks.c.owner == (network.project_id or ""), networks.c.label == network.label
     )
-    query = sa.select(networks.c.state).where(same, networks.c.id != network.id)
-    state = tx.execute(query).scalar()
-    if state is not None:
-        _refuse_hidden(network.label, state)
+    query = sa.select(networks.c.id, networks.c.state).where(same, networks.c.id != network.id)
+    found = tx.execute(query).one_or_none()
+    if found is not None:
+        _refuse_hidden(network.label, found.state, found.id)
         raise LabelInUse(network.label, network.project_id)
 
 
@@ -77,11 +81,11 @@ def refuse_overlap(tx: Connection, owner: str | None, subnet: Subnet) -> None:
     It looks at one row: the subnets of an owner are disjoint, so only the last can overlap.
 
     :raises CidrConflict: one does
-    :raises NetworkInTransition: one does that is of a half deleted network
+    :raises NetworkInTransition: one does that is of a network half made or deleted
     """
     first, last = bounds(subnet)
     found = tx.execute(
-        sa.select(subnets.c.cidr, subnets.c.last, networks.c.label, networks.c.state)
+        sa.select(subnets.c.cidr, subnets.c.last, networks.c.id, networks.c.label, networks.c.state)
         .join_from(subnets, networks)
         .where(
             subnets.c.owner == (owner or ""),
@@ -92,11 +96,11 @@ def refuse_overlap(tx: Connection, owner: str | None, subnet: Subnet) -> None:
         .limit(1)
     ).one_or_none()
     if found is not None and found.last >= first:
-        _refuse_hidden(found.label, found.state)
+        _refuse_hidden(found.label, found.state, found.id)
         raise CidrConflict(str(subnet.cidr), found.cidr, found.label)
 
 
-def _refuse_hidden(label: str, state: str) -> None:
+def _refuse_hidden(label: str, state: str, network_id: str) -> None:
     """Say that what is in the way is a network which lists do not show."""
-    if state == "deleting":
-        raise NetworkInTransition(label, state)
+    if state in ("building", "deleting"):
+        raise NetworkInTransition(label, state, network_id)

@@ -12,9 +12,17 @@ from sqlalchemy.exc import IntegrityError
 from qplug.db import Database
 from qplug.errors import FixedIpAlreadyInUse, InstanceInTransition, InstanceNotFound, MacInUse
 from qplug.model import Allocation, Call, Instance, Vif
-from qplug.store.records import InstanceRecord, VifRecord, read_instance, vifs_of_instance
+from qplug.store.marks import ENDED, Mark, Marks, judged, postponed, take, taker, until
+from qplug.store.records import (
+    InstanceRecord,
+    Leaving,
+    VifRecord,
+    read_instance,
+    vifs_of_instance,
+)
 from qplug.store.rows import instance_row
 from qplug.store.tables import instances, vifs
+from qplug.store.tombstones import bury_vifs
 from qplug.store.vif_rows import (
     are_leaving,
     delete_allocation,
@@ -34,31 +42,27 @@ is_marked = sa.and_(
     is_it, instances.c.state == sa.bindparam("was"), instances.c.epoch == sa.bindparam("known")
 )
 owner_of = sa.select(instances.c.project_id).where(is_it)
-state_of = sa.select(instances.c.state).where(is_it)
-new_instance = instances.insert()
+judge = judged(instances)
+take_over = taker(instances)
+new_instance = instances.insert().values(due=until)
 leave = instances.update().where(is_marked)
-enter_update = (
-    instances.update().where(is_it, instances.c.state == "active").values(state="updating")
-)
-enter_delete = (
-    instances.update()
-    .where(is_it, sa.or_(instances.c.state == "active", instances.c.state == "deleting"))
-    .values(state="deleting", epoch=instances.c.epoch + 1)
-)
+leave_for_later = leave.values(due=until)
+enter = instances.update().where(is_it, instances.c.state == "active").values(due=until)
 give_up = (
     instances.update()
     .where(is_it, instances.c.epoch == sa.bindparam("known"))
     # It may be active: a commit whose answer was lost counts as failed.
     .where(sa.or_(instances.c.state == "building", instances.c.state == "active"))
-    .values(state="deleting", epoch=instances.c.epoch + 1)
+    .values(state="deleting", due=until)
 )
 
 
 class InstanceStore:
     """Instances with their vifs and allocations."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, marks: Marks) -> None:
         self._database = database
+        self._marks = marks
 
     def get(self, call: Call, instance_id: str) -> InstanceRecord | None:
         """Return the record of an instance in any state; ``None`` if there is none."""
@@ -90,8 +94,9 @@ class InstanceStore:
         """
 
         def work(tx: Connection) -> None:
-            building = {"state": "building", "epoch": epoch, "created_at": call.now}
-            tx.execute(new_instance, instance_row(instance) | building | {"request": request})
+            building = {"state": "building", "request": request, "created_at": call.now}
+            mark = self._marks.new(call, epoch)
+            tx.execute(new_instance, instance_row(instance) | building | mark.columns())
             insert_vifs(tx, planned)
             written()
 
@@ -134,19 +139,20 @@ class InstanceStore:
 
         self._changing_addresses(call, work, built)
 
-    def abandon(self, call: Call, instance_id: str, epoch: int, *, clean: bool) -> None:
+    def abandon(self, call: Call, instance_id: str, epoch: int, failure: str | None) -> None:
         """Give up an instance that could not be built: forget it, or hide what is left of it.
 
-        One that this command has not written is let alone.
+        One that this command has not written, or that was taken over, is let alone.
 
-        :param clean: whether nothing is left; else it waits, ``deleting``, to be deallocated
+        :param failure: why something is left, which is tried again; ``None`` if nothing is
         """
+        later = postponed(0, failure or "")
 
         def work(tx: Connection) -> None:
-            if not tx.execute(give_up, {"instance": instance_id, "known": epoch}).rowcount:
+            if not tx.execute(give_up, {"instance": instance_id, "known": epoch} | later).rowcount:
                 return
             hide_vifs(tx, instance_id)
-            if clean:
+            if failure is None:
                 mine = sa.select(vifs.c.id).where(vifs.c.instance_id == instance_id)
                 ids = tx.execute(mine).scalars().all()
                 delete_released(tx, instance_id, gone=ids, freed=ids)
@@ -171,7 +177,8 @@ class InstanceStore:
         """
 
         def work(tx: Connection) -> InstanceRecord:
-            entered = tx.execute(enter_update, {"instance": instance_id, "epoch": epoch}).rowcount
+            mark = self._marks.new(call, epoch).columns() | {"state": "updating"}
+            entered = tx.execute(enter, {"instance": instance_id} | mark).rowcount
             record = read_instance(tx, instance_id)
             if record is None or record.state == "deleting":
                 raise InstanceNotFound(instance_id)
@@ -190,11 +197,13 @@ class InstanceStore:
         *,
         added: Sequence[VifRecord] = (),
         removed: Sequence[Allocation] = (),
+        attached: Sequence[VifRecord] = (),
         network_info: str | None = None,
     ) -> None:
         """Make the instance active again, with addresses added and removed.
 
         :param known: the record that :meth:`begin_update` returned
+        :param attached: vifs whose ports are other ones by now
         :param network_info: ``None`` keeps what is cached
         :raises FixedIpAlreadyInUse: the store knows another vif that has an added address
         :raises InstanceInTransition: another process works on it meanwhile
@@ -205,6 +214,7 @@ class InstanceStore:
             for gone in removed:
                 delete_allocation(tx, gone)
             insert_allocations(tx, added)
+            finish_vifs(tx, attached)
             _leave(tx, known.instance.id, "updating", known.epoch, **info)
 
         self._changing_addresses(call, work, added)
@@ -217,8 +227,18 @@ class InstanceStore:
 
     def cancel_update(self, call: Call, instance_id: str, epoch: int) -> None:
         """Take away the mark that :meth:`begin_update` set, if it did and it is still there."""
-        change = _mark(instance_id, "updating", epoch) | {"state": "active"}
+        change = _mark(instance_id, "updating", epoch) | {"state": "active"} | ENDED
         self._database.write(call, lambda tx: tx.execute(leave, change))
+
+    def postpone_update(
+        self, call: Call, instance_id: str, epoch: int, failure: str, attempts: int = 0
+    ) -> None:
+        """Leave an instance marked, for whoever makes drivers and store agree again.
+
+        :param attempts: how often that was tried before
+        """
+        change = _mark(instance_id, "updating", epoch) | postponed(attempts, failure)
+        self._database.write(call, lambda tx: tx.execute(leave_for_later, change))
 
     def cache_info(self, call: Call, known: InstanceRecord, network_info: str) -> None:
         """Keep the network info of an active instance, unless it changed since it was read."""
@@ -227,43 +247,82 @@ class InstanceStore:
 
     # --- deallocating ---
 
-    def begin_delete(self, call: Call, instance_id: str) -> Sequence[VifRecord] | None:
+    def begin_delete(self, call: Call, instance_id: str) -> Leaving | None:
         """Mark an instance and its vifs as ``deleting`` and return them; ``None`` without one.
 
-        :raises InstanceInTransition: it is being built or changed by another process
-        """
+        One on which nobody works any more is taken over, in whatever state it was left.
 
-        def work(tx: Connection) -> Sequence[VifRecord] | None:
-            key = {"instance": instance_id}
-            if tx.execute(enter_delete, key).rowcount:
-                hide_vifs(tx, instance_id)
-                return vifs_of_instance.read(tx, **key)
-            state = tx.execute(state_of, key).scalar()
-            if state is not None:
-                raise InstanceInTransition(instance_id, state)
-            return None
+        :raises InstanceInTransition: it is being built, changed or released by another process
+        """
+        key = {"instance": instance_id}
+
+        def work(tx: Connection) -> Leaving | None:
+            mark, attempts = self._marks.new(call), 0
+            if not tx.execute(enter, key | mark.columns() | {"state": "deleting"}).rowcount:
+                found = tx.execute(judge, {"key": instance_id}).one_or_none()
+                if found is None:
+                    return None
+                attempts = found.attempts
+                if not self._taken(tx, found, mark, "deleting"):
+                    raise InstanceInTransition(instance_id, found.state)
+            hide_vifs(tx, instance_id)
+            return Leaving(
+                instance_id=instance_id,
+                epoch=mark.epoch,
+                attempts=attempts,
+                vifs=vifs_of_instance.read(tx, **key),
+            )
 
         return self._database.write(call, work)
 
-    def forget(
-        self,
-        call: Call,
-        instance_id: str,
-        known: Sequence[VifRecord],
-        left: Sequence[VifRecord],
-    ) -> None:
+    def forget(self, call: Call, known: Leaving, left: Sequence[VifRecord], failure: str) -> None:
         """Remove what was released of an instance, and the instance with its last vif.
 
-        :param known: the vifs that :meth:`begin_delete` returned
-        :param left: those of which something is left, with the addresses that are
+        :param left: those vifs of which something is left, with the addresses that are
+        :param failure: why, if so; what is left is tried again
         """
         kept = {record.vif.id for record in left}
         held = {record.vif.id for record in left if record.allocations}
-        ids = {record.vif.id for record in known}
-        self._database.write(
-            call,
-            lambda tx: delete_released(tx, instance_id, gone=ids - kept, freed=ids - held),
-        )
+        ids = {record.vif.id for record in known.vifs}
+        mine = _mark(known.instance_id, "deleting", known.epoch)
+        later = mine | postponed(known.attempts, failure)
+
+        def work(tx: Connection) -> None:
+            if left:
+                tx.execute(leave_for_later, later)
+            delete_released(tx, known.instance_id, gone=ids - kept, freed=ids - held)
+
+        self._database.write(call, work)
+
+    # --- taking over ---
+
+    def resume_update(self, call: Call, instance_id: str) -> tuple[InstanceRecord, int] | None:
+        """Take over an instance that another command left ``updating``.
+
+        :returns: its record and how often it was tried; ``None`` if it is marked no longer
+        :raises InstanceInTransition: somebody works on it
+        """
+
+        def work(tx: Connection) -> tuple[InstanceRecord, int] | None:
+            found = tx.execute(judge, {"key": instance_id}).one_or_none()
+            if found is None or found.state != "updating":
+                return None
+            if not self._taken(tx, found, self._marks.new(call), "updating"):
+                raise InstanceInTransition(instance_id, found.state)
+            record = read_instance(tx, instance_id)
+            return None if record is None else (record, found.attempts)
+
+        return self._database.write(call, work)
+
+    def _taken(self, tx: Connection, found: sa.Row[Any], mark: Mark, state: str) -> bool:
+        """Take over an instance on which nobody works, and say whether that was done."""
+        if not self._marks.is_free(found):
+            return False
+        if not take(tx, take_over, found, mark, state=state):
+            return False
+        if found.state != "deleting":  # who only releases does no harm, however late
+            bury_vifs(tx, found.id, found.worker)
+        return True
 
     def _changing_addresses(
         self, call: Call, work: Callable[[Connection], None], added: Sequence[VifRecord]
@@ -291,6 +350,6 @@ def _mark(instance_id: str, state: str, epoch: int) -> dict[str, Any]:
 
 
 def _leave(tx: Connection, instance_id: str, state: str, epoch: int, **columns: Any) -> None:
-    change = _mark(instance_id, state, epoch) | {"state": "active"} | columns
+    change = _mark(instance_id, state, epoch) | {"state": "active"} | ENDED | columns
     if not tx.execute(leave, change).rowcount:
         raise InstanceInTransition(instance_id, "taken over by another command")

@@ -11,7 +11,8 @@ from qplug.db import Database
 from qplug.errors import NetworkInTransition
 from qplug.model import Call, Network
 from qplug.store.claims import lock_owner, refuse_label, refuse_overlap, settled
-from qplug.store.networks import NetworkChanges, read_network
+from qplug.store.marks import ENDED, Marks
+from qplug.store.networks import NetworkChanges, enter, entering, read_network
 from qplug.store.rows import subnet_row
 from qplug.store.tables import networks, subnets
 
@@ -19,8 +20,9 @@ from qplug.store.tables import networks, subnets
 class NetworkUpdates:
     """One command at a time changes a network; it is used and shown meanwhile, as it was."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, marks: Marks) -> None:
         self._database = database
+        self._marks = marks
 
     def begin(
         self,
@@ -36,14 +38,13 @@ class NetworkUpdates:
         :raises NetworkNotFound: there is none, or it is made or deleted just now
         :raises NetworkInTransition: another command changes it
         """
-        active = sa.and_(networks.c.id == network_id, networks.c.state == "active")
-        mark = networks.update().where(active).values(state="updating", epoch=epoch)
 
         def work(tx: Connection) -> Network:
-            entered = tx.execute(mark).rowcount
+            mark = self._marks.new(call, epoch)
+            entered = tx.execute(enter, entering(network_id, mark, "updating")).rowcount
             network = read_network(tx, network_id)
             if not entered:
-                raise NetworkInTransition(network.label, "updating")
+                raise NetworkInTransition(network.label, "updating", network_id)
             written()
             return network
 
@@ -63,12 +64,12 @@ class NetworkUpdates:
         known = {subnet.id: subnet for subnet in before.subnets}
 
         def work(tx: Connection) -> Network:
-            values: dict[str, Any] = {"state": "active", **changes}
+            values: dict[str, Any] = {"state": "active", **ENDED, **changes}
             leave = networks.update().where(_marked(before.id, epoch)).values(values)
             if "label" in changes:
                 refuse_label(tx, replace(before, label=changes["label"]))
             if not tx.execute(leave).rowcount:
-                raise NetworkInTransition(before.label, "taken over by another command")
+                raise NetworkInTransition(before.label, "updating", before.id)
             network = read_network(tx, before.id)  # it may be another owner's by now
             for subnet in after.subnets:
                 row = subnet_row(network, subnet)
@@ -89,7 +90,7 @@ class NetworkUpdates:
 
     def cancel(self, call: Call, network_id: str, epoch: int) -> None:
         """Take away the mark that :meth:`begin` set, if it did and it is still there."""
-        change = networks.update().where(_marked(network_id, epoch)).values(state="active")
+        change = networks.update().where(_marked(network_id, epoch)).values(state="active", **ENDED)
         self._database.write(call, lambda tx: tx.execute(change))
 
 

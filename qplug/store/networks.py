@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
-from typing import TypedDict, Unpack
+from typing import Any, TypedDict, Unpack
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
@@ -25,9 +25,10 @@ from qplug.store.claims import (
     refuse_overlap,
     settled,
 )
-from qplug.store.records import new_epoch
+from qplug.store.marks import ENDED, Mark, Marks, judged, postponed, take, taker, until
 from qplug.store.rows import is_shown, network_row, networks_of, select_networks, subnet_row
 from qplug.store.tables import networks, subnets, vifs
+from qplug.store.tombstones import bury_network
 
 
 class NetworkChanges(TypedDict, total=False):
@@ -44,8 +45,12 @@ class Deletion:
     """A network that is marked as being deleted."""
 
     network: Network
-    epoch: int | None
-    """With it the mark can be taken off; ``None`` if it was there before: parts may be gone."""
+    """As it was, but adopted no more if it is to be deleted in Quantum too."""
+    epoch: int
+    fresh: bool
+    """Whether it was active until now; else parts of it may be gone."""
+    attempts: int = 0
+    """How often that was tried before."""
 
 
 def visible_to(project_id: str | None) -> sa.ColumnElement[bool]:
@@ -70,11 +75,22 @@ usable_and_named = usable.where(
 )
 
 
+new_network = networks.insert().values(due=until)
+judge = judged(networks)
+take_over = taker(networks)
+enter = (
+    networks.update()
+    .where(networks.c.id == sa.bindparam("key"), networks.c.state == "active")
+    .values(due=until)
+)
+
+
 class NetworkStore:
     """Networks, each with its subnets."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, marks: Marks) -> None:
         self._database = database
+        self._marks = marks
 
     # --- reading ---
 
@@ -136,14 +152,16 @@ class NetworkStore:
     # --- creating ---
 
     def reserve(
-        self, call: Call, network: Network, written: Callable[[], object] = lambda: None
+        self, call: Call, network: Network, epoch: int, written: Callable[[], object] = lambda: None
     ) -> None:
         """Write a network as ``building``, so that label and cidrs are its own from now on.
 
+        :param epoch: by which the same command is to activate or abandon it
         :param written: called when only the commit is left
         :raises LabelInUse: its owner has one of that label
         :raises CidrConflict: its owner has a subnet that overlaps, or two of these do
         :raises NetworkExists: the id is kept here already
+        :raises NetworkInTransition: a network is in the way that is being made or deleted
         :raises InvalidInput: its host's name is too long
         """
         refuse_host(network.host)
@@ -152,8 +170,8 @@ class NetworkStore:
             lock_owner(tx, network.project_id)
             refuse_id(tx, network.id)
             refuse_label(tx, network)
-            row = network_row(network) | {"state": "building", "epoch": 1, "created_at": call.now}
-            tx.execute(networks.insert(), row)
+            row = network_row(network) | {"state": "building", "created_at": call.now}
+            tx.execute(new_network, row | self._marks.new(call, epoch).columns())
             for subnet in network.subnets:
                 refuse_overlap(tx, network.project_id, subnet)
                 tx.execute(subnets.insert(), subnet_row(network, subnet))
@@ -162,39 +180,63 @@ class NetworkStore:
         self._database.require_room()
         settled(self._database, call, work)
 
-    def activate(self, call: Call, reserved_id: str, network: Network) -> None:
+    def activate(self, call: Call, reserved_id: str, network: Network, epoch: int) -> None:
         """Make a reserved network active under the id that Quantum gave it.
 
         :raises NetworkExists: that id is kept here already
         :raises NetworkInTransition: another process has undone the reservation
         """
+        mine = sa.and_(
+            networks.c.id == reserved_id,
+            networks.c.state == "building",
+            networks.c.epoch == epoch,
+        )
+        change = networks.update().where(mine).values(id=network.id, state="active", **ENDED)
 
         def work(tx: Connection) -> None:
-            changed = tx.execute(
-                networks.update()
-                .where(networks.c.id == reserved_id, networks.c.state == "building")
-                .values(id=network.id, state="active")
-            )
-            if not changed.rowcount:
-                raise NetworkInTransition(network.label, "deleting")
+            if not tx.execute(change).rowcount:
+                raise NetworkInTransition(network.label, "deleting", reserved_id)
 
         try:
             self._database.write(call, work)
         except IntegrityError as error:
             raise NetworkExists(network.id) from error
 
-    def abandon(self, call: Call, network: Network) -> None:
+    def abandon(self, call: Call, network: Network, epoch: int) -> bool:
         """Mark a network whose making failed as ``deleting``, before it is undone.
 
         It may have become active, where only the answer of :meth:`activate` was lost.
+
+        :returns: whether it was still this command's; else whoever took it over undoes it
         """
         change = networks.update().values(id=network.id, state="deleting")
-        self._database.write(call, lambda tx: tx.execute(change.where(_is_same(tx, network))))
 
-    def forget(self, call: Call, network: Network) -> None:
-        """Remove a network that is being built or deleted, with its subnets."""
-        hidden = networks.delete().where(networks.c.state.in_(["building", "deleting"]))
+        def work(tx: Connection) -> bool:
+            mine = sa.and_(_is_same(tx, network), networks.c.epoch == epoch)
+            return tx.execute(change.where(mine)).rowcount > 0
+
+        return self._database.write(call, work)
+
+    def forget(self, call: Call, network: Network, epoch: int) -> None:
+        """Remove a network that this command builds or deletes, with its subnets."""
+        hidden = networks.delete().where(
+            networks.c.state.in_(["building", "deleting"]), networks.c.epoch == epoch
+        )
         self._database.write(call, lambda tx: tx.execute(hidden.where(_is_same(tx, network))))
+
+    def postpone(
+        self, call: Call, network_id: str, epoch: int, failure: str, attempts: int = 0
+    ) -> None:
+        """Leave a network as this command marked it, to be tried again later.
+
+        :param attempts: how often it was tried before
+        """
+        mine = sa.and_(
+            networks.c.id == network_id, networks.c.epoch == epoch, networks.c.state != "active"
+        )
+        later = networks.update().where(mine).values(due=until)
+        change = postponed(attempts, failure)
+        self._database.write(call, lambda tx: tx.execute(later, change))
 
     # --- changing ---
 
@@ -229,7 +271,7 @@ class NetworkStore:
             )
             network = read_network(tx, network_id)
             if network.host is None:
-                raise NetworkInTransition(network.label, "updating")
+                raise NetworkInTransition(network.label, "updating", network_id)
             return network.host
 
         return self._database.write(call, work)
@@ -252,46 +294,93 @@ class NetworkStore:
     # --- deleting ---
 
     def begin_delete(
-        self, call: Call, network_id: str, written: Callable[[Deletion], object] = lambda _: None
+        self,
+        call: Call,
+        network_id: str,
+        written: Callable[[Deletion], object] = lambda _: None,
+        *,
+        with_quantum: bool = False,
     ) -> Deletion:
         """Mark a network as ``deleting``, so that no vif can join it.
 
-        One that is marked already is taken up again.
+        One on which nobody works any more is taken over, in whatever state it was left.
 
         :param written: called with what will be returned when only the commit is left
+        :param with_quantum: whether it is to be deleted in Quantum even if it was adopted
         :raises NetworkBusy: it has vifs; nothing is marked
-        :raises NetworkInTransition: it is being made or changed
+        :raises NetworkInTransition: it is being made, changed or deleted by another process
         :raises NetworkNotFound: there is none
         """
 
         def work(tx: Connection) -> Deletion:
-            fresh = _mark(tx, network_id, "active")
-            if not fresh and not _mark(tx, network_id, "deleting"):
-                raise _in_transition(tx, network_id)
+            mark = self._marks.new(call)
+            fresh = tx.execute(enter, entering(network_id, mark, "deleting")).rowcount > 0
+            attempts = 0 if fresh else self._taken(tx, network_id, mark, "deleting").attempts
             network = read_network(tx, network_id, state=networks.c.state == "deleting")
             joined = sa.select(sa.func.count()).where(vifs.c.network_id == network_id)
-            found = sa.select(networks.c.epoch, joined.scalar_subquery())
-            epoch, busy = tx.execute(found.where(networks.c.id == network_id)).one()
+            busy = tx.execute(joined).scalar_one()
             if busy:
                 raise NetworkBusy(network.label, busy)
-            deletion = Deletion(network=network, epoch=epoch if fresh else None)
+            deletion = Deletion(network=network, epoch=mark.epoch, fresh=fresh, attempts=attempts)
+            if with_quantum and network.adopted:
+                deletion = replace(deletion, network=replace(network, adopted=False))
+                owned = networks.update().where(networks.c.id == network_id)
+                tx.execute(owned.values(adopted=False))
             written(deletion)
             return deletion
 
         return self._database.write(call, work)
 
-    def cancel_delete(self, call: Call, deletion: Deletion) -> None:
+    def cancel_delete(self, call: Call, deletion: Deletion, *, adopted: bool) -> None:
         """Make a network active again whose deletion was refused before anything was done.
 
-        It stays marked if it was so before, or another command deletes it too by now.
+        It stays marked if it was so before: parts of it may be gone.
         """
         mine = sa.and_(
             networks.c.id == deletion.network.id,
             networks.c.state == "deleting",
             networks.c.epoch == deletion.epoch,
         )
-        change = networks.update().where(mine).values(state="active")
-        self._database.write(call, lambda tx: tx.execute(change))
+        change = networks.update().where(mine).values(state="active", adopted=adopted, **ENDED)
+        if deletion.fresh:
+            self._database.write(call, lambda tx: tx.execute(change))
+
+    # --- taking over ---
+
+    def resume_update(self, call: Call, network_id: str) -> Deletion | None:
+        """Take over a network that another command left ``updating``.
+
+        :returns: the network with its new mark; ``None`` if it is marked no longer
+        :raises NetworkInTransition: somebody works on it
+        """
+
+        def work(tx: Connection) -> Deletion | None:
+            found = tx.execute(judge, {"key": network_id}).one_or_none()
+            if found is None or found.state != "updating":
+                return None
+            mark = self._marks.new(call)
+            attempts = self._taken(tx, network_id, mark, "updating").attempts
+            network = read_network(tx, network_id)
+            return Deletion(network=network, epoch=mark.epoch, fresh=False, attempts=attempts)
+
+        return self._database.write(call, work)
+
+    def _taken(self, tx: Connection, network_id: str, mark: Mark, state: str) -> sa.Row[Any]:
+        """Take over a network on which nobody works, and return how it was found."""
+        found = tx.execute(judge, {"key": network_id}).one_or_none()
+        if found is None:
+            raise NetworkNotFound(network_id)
+        if not self._marks.is_free(found) or not take(tx, take_over, found, mark, state=state):
+            raise NetworkInTransition(found.label, found.state, network_id)
+        if found.state != "deleting":  # who only deletes does no harm, however late
+            network = read_network(tx, network_id, state=sa.true())
+            bury_network(tx, network, found.worker)
+        return found
+
+
+def entering(network_id: str, mark: Mark, state: str) -> dict[str, Any]:
+    """Return the parameters of :data:`enter`, which marks an active network."""
+    return mark.columns() | {"key": network_id, "state": state}
 
 
 def _is_same(tx: Connection, network: Network) -> sa.ColumnElement[bool]:
@@ -319,19 +408,6 @@ def read_network(
     if not found:
         raise NetworkNotFound(network_id)
     return found[0]
-
-
-def _in_transition(tx: Connection, network_id: str) -> NetworkInTransition | NetworkNotFound:
-    named = sa.select(networks.c.label, networks.c.state).where(networks.c.id == network_id)
-    row = tx.execute(named).one_or_none()
-    return NetworkInTransition(row.label, row.state) if row else NetworkNotFound(network_id)
-
-
-def _mark(tx: Connection, network_id: str, state: str) -> bool:
-    """Mark a network of that state as being deleted, and say whether it was of that state."""
-    mine = sa.and_(networks.c.id == network_id, networks.c.state == state)
-    change = networks.update().where(mine).values(state="deleting", epoch=new_epoch())
-    return tx.execute(change).rowcount > 0
 
 
 def _make_global(tx: Connection, network: Network) -> None:

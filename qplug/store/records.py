@@ -41,6 +41,17 @@ class InstanceRecord:
     vifs: tuple[VifRecord, ...] = ()
 
 
+@dataclass(frozen=True, kw_only=True)
+class Leaving:
+    """An instance that is marked as being released, and by which mark."""
+
+    instance_id: str
+    epoch: int
+    attempts: int
+    """How often that was tried before."""
+    vifs: Sequence[VifRecord]
+
+
 instance_with_id = sa.select(instances).where(instances.c.id == sa.bindparam("instance"))
 
 

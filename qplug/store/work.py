@@ -1,0 +1,95 @@
+"""All work that is unfinished: what commands do just now, what they left, and what waits."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from qplug.db import Database
+from qplug.model import Call
+from qplug.store.marks import Marks, overdue
+from qplug.store.tables import instances, networks, tombstones
+from qplug.store.worker import Worker
+
+LIMIT = 1000
+"""How many are read at a time, those first that are due first."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Work:
+    """A row in between, or a tombstone."""
+
+    kind: str
+    """``instance``, ``network``, or ``vif`` for one that is released once more."""
+    id: str
+    name: str | None
+    project_id: str | None
+    state: str
+    """``building``, ``updating``, ``deleting``, or ``released`` of a tombstone."""
+    worker: str | None
+    """The process that works on it, or did; ``None`` if it waits for its next try."""
+    is_free: bool
+    """Whether nobody works on it: there is no worker, it is dead, or its time is over."""
+    is_due: bool
+    """Whether it is to be taken up: it is free, and does not wait for a later time."""
+    due: datetime
+    attempts: int
+    error: str | None
+    created_at: datetime
+
+
+class WorkStore:
+    """Reads unfinished work of every kind."""
+
+    def __init__(self, database: Database, marks: Marks) -> None:
+        self._database = database
+        self._marks = marks
+
+    def all(self, call: Call, key: str | None = None) -> Sequence[Work]:
+        """Return what is unfinished, by the time it is due; of one id, if that is given."""
+
+        def read(tx: Connection) -> Sequence[Work]:
+            return [
+                self._work(kind, row)
+                for kind, (query, of_one) in QUERIES.items()
+                for row in tx.execute(query if key is None else of_one, {"key": key})
+            ]
+
+        return sorted(self._database.read(call, read), key=lambda work: work.due)
+
+    def _work(self, kind: str, row: sa.Row[Any]) -> Work:
+        abandoned = row.worker is not None and Worker.parsed(row.worker).is_dead(self._marks.here)
+        return Work(
+            kind=kind,
+            id=row.id,
+            name=row.name,
+            project_id=row.project_id,
+            state=row.state,
+            worker=row.worker,
+            is_free=self._marks.is_free(row),
+            is_due=bool(row.overdue) or abandoned,
+            due=row.due,
+            attempts=row.attempts,
+            error=row.error,
+            created_at=row.created_at,
+        )
+
+
+def _queries(
+    table: sa.Table, name: sa.ColumnElement[Any], state: sa.ColumnElement[Any]
+) -> tuple[sa.Select[Any], sa.Select[Any]]:
+    of_all = ("id", "project_id", "worker", "due", "attempts", "error", "created_at")
+    columns = (*(table.c[each] for each in of_all), name.label("name"), state.label("state"))
+    query = sa.select(*columns, overdue(table)).where(table.c.due.is_not(None))
+    ordered = query.order_by(table.c.due).limit(LIMIT)
+    return ordered, query.where(table.c.id == sa.bindparam("key"))
+
+
+QUERIES = {
+    "instance": _queries(instances, instances.c.name, instances.c.state),
+    "network": _queries(networks, networks.c.label, networks.c.state),
+    "vif": _queries(tombstones, sa.null(), sa.literal("released")),
+}

@@ -17,9 +17,10 @@ from qplug.errors import (
 from qplug.model import Allocation, Instance, Network
 from qplug.store import Store, VifRecord
 from qplug.store.records import new_epoch
+from qplug.store.tables import instances
 from qplug.testing.chain import instance
 from qplug.testing.databases import every_database
-from qplug.testing.values import call, network, vif
+from qplug.testing.values import NOW, call, network, vif
 
 pytestmark = every_database
 
@@ -28,7 +29,7 @@ EPOCH = 7
 
 @pytest.fixture
 def store(database_url: str) -> Iterator[Store]:
-    store = Store(database_url)
+    store = Store(database_url, "host-1")
     yield store
     store.close()
 
@@ -41,8 +42,8 @@ def blue(store: Store) -> Network:
 def kept(store: Store, label: str) -> Network:
     """Return an active network, recorded."""
     made = network(f"10.{len(store.networks.all(call()))}.0.0/24", label=label)
-    store.networks.reserve(call(), made)
-    store.networks.activate(call(), made.id, made)
+    store.networks.reserve(call(), made, EPOCH)
+    store.networks.activate(call(), made.id, made, EPOCH)
     return made
 
 
@@ -66,6 +67,11 @@ def given(record: VifRecord, *addresses: str) -> VifRecord:
             for address in addresses
         ),
     )
+
+
+def overdue(store: Store) -> None:
+    """Let the deadline of every worker pass."""
+    store.database.write(call(), lambda tx: tx.execute(instances.update().values(due=NOW)))
 
 
 def active(store: Store, blue: Network, *addresses: str) -> Instance:
@@ -155,7 +161,7 @@ def test_an_address_that_another_vif_has_cannot_be_finished_with(
 def test_an_abandoned_instance_is_forgotten_when_it_is_clean(store: Store, blue: Network) -> None:
     mine = instance()
     begun(store, mine, blue, blue)
-    store.instances.abandon(call(), mine.id, EPOCH, clean=True)
+    store.instances.abandon(call(), mine.id, EPOCH, None)
     assert state_of(store, mine) is None
     begun(store, mine, blue)
 
@@ -165,11 +171,11 @@ def test_an_abandoned_instance_is_hidden_when_something_is_left(
 ) -> None:
     mine = instance()
     begun(store, mine, blue)
-    store.instances.abandon(call(), mine.id, EPOCH, clean=False)
+    store.instances.abandon(call(), mine.id, EPOCH, "it is away")
     assert state_of(store, mine) == "deleting"
     known = store.instances.begin_delete(call(), mine.id)
     assert known is not None
-    store.instances.forget(call(), mine.id, known, [])
+    store.instances.forget(call(), known, [], "")
     assert state_of(store, mine) is None
 
 
@@ -179,7 +185,7 @@ def test_what_was_finished_without_the_answer_arriving_can_be_abandoned(
     mine = instance()
     (record,) = begun(store, mine, blue)
     store.instances.finish(call(), mine.id, EPOCH, [given(record, "10.0.0.2")], "[]")
-    store.instances.abandon(call(), mine.id, EPOCH, clean=True)
+    store.instances.abandon(call(), mine.id, EPOCH, None)
     assert state_of(store, mine) is None
     assert list(store.search.fixed_ips(call())) == []
 
@@ -192,7 +198,7 @@ def test_what_another_command_took_up_is_neither_finished_nor_abandoned(
     with pytest.raises(InstanceInTransition):
         store.instances.finish(call(), mine.id, EPOCH, [], "[]")
     known = store.instances.get(call(), mine.id)
-    store.instances.abandon(call(), mine.id, EPOCH, clean=True)
+    store.instances.abandon(call(), mine.id, EPOCH, None)
     assert store.instances.get(call(), mine.id) == known
 
 
@@ -272,8 +278,9 @@ def test_forgetting_keeps_what_is_left_and_frees_what_was_given_back(
     store.instances.finish(call(), mine.id, EPOCH, records, "[]")
     known = store.instances.begin_delete(call(), mine.id)
     assert known is not None
-    gone, held, macs_own = known
-    store.instances.forget(call(), mine.id, known, [held, replace(macs_own, allocations=())])
+    gone, held, macs_own = known.vifs
+    left_over = [held, replace(macs_own, allocations=())]
+    store.instances.forget(call(), known, left_over, "it is away")
     left = store.instances.get(call(), mine.id)
     assert left is not None
     assert [record.vif.id for record in left.vifs] == [held.vif.id, macs_own.vif.id]
@@ -282,18 +289,21 @@ def test_forgetting_keeps_what_is_left_and_frees_what_was_given_back(
     assert gone.vif.id not in [record.vif.id for record in left.vifs]
 
 
-def test_two_deallocations_at_once_do_not_disturb_each_other_nor_what_comes_after(
+def test_a_late_deallocation_does_not_disturb_what_comes_after_the_one_that_took_over(
     store: Store, blue: Network
 ) -> None:
     mine = active(store, blue, "10.0.0.2")
     first = store.instances.begin_delete(call(), mine.id)
-    second = store.instances.begin_delete(call(), mine.id)
     assert first is not None
+    with pytest.raises(InstanceInTransition):
+        store.instances.begin_delete(call(), mine.id)
+    overdue(store)
+    second = store.instances.begin_delete(call(), mine.id)
     assert second is not None
-    store.instances.forget(call(), mine.id, second, [])
+    store.instances.forget(call(), second, [], "")
     assert state_of(store, mine) is None
     begun(store, mine)  # anew, without any network
-    store.instances.forget(call(), mine.id, first, [])
+    store.instances.forget(call(), first, [], "")
     assert state_of(store, mine) == "building"
 
 

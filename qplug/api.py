@@ -1,7 +1,7 @@
 """What compute, the command line and tools call: Nova's facade, with a caller bound to it."""
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import Any, Unpack
 
 from netaddr import EUI, IPAddress
@@ -9,8 +9,17 @@ from netaddr import EUI, IPAddress
 from qplug import parsing
 from qplug.errors import InvalidInput
 from qplug.manager import Context, Manager, NetworkSpec, SubnetChanges
+from qplug.manager.audit import Watch
 from qplug.manager.fixed_ips import IpMatch
-from qplug.model import FixedIp, Instance, Network, NetworkRequest, SubnetUsage, Vif
+from qplug.model import (
+    Difference,
+    FixedIp,
+    Instance,
+    Network,
+    NetworkRequest,
+    SubnetUsage,
+    Vif,
+)
 from qplug.network_info import NetworkInfo
 from qplug.store import NetworkChanges, Work
 
@@ -225,6 +234,28 @@ class NetworkApi:
     def drop_pending(self, work: str) -> None:
         """Forget pending work as it is; what is left of it outside is nobody's then."""
         self._manager.drop_pending(self._context, work)
+
+    # --- audit ---
+
+    def audit(
+        self,
+        *,
+        repair: bool = False,
+        release: Collection[str] = (),
+        planned: Callable[[Difference], object] = lambda _: None,
+        watch: Watch = lambda _: None,
+    ) -> Iterator[Difference]:
+        """Yield what differs between drivers and store; work in progress is no difference.
+
+        :param repair: whether to carry out the plan of each difference that has one, so that it
+            is yielded as ``repaired``, or with the reason why it is ``kept``
+        :param release: ids of vifs that the store does not know, and of which all is released
+        :param planned: is called with each difference before its plan is carried out
+        :param watch: is told now and then how far the audit is
+        """
+        return self._manager.audit(
+            self._context, repair=repair, release=release, planned=planned, watch=watch
+        )
 
 
 def _warn_of(ignored: dict[str, Any], conf: Any) -> None:

@@ -10,7 +10,16 @@ if TYPE_CHECKING:
     from netaddr import IPRange
 
     from qplug import network_info
-    from qplug.model import DriverNames, FixedIp, Instance, Network, Subnet, SubnetUsage, Vif
+    from qplug.model import (
+        Difference,
+        DriverNames,
+        FixedIp,
+        Instance,
+        Network,
+        Subnet,
+        SubnetUsage,
+        Vif,
+    )
 
 DEEP = ("json", "yaml")
 """Formats that show what is nested."""
@@ -90,6 +99,22 @@ FIXED_IP = (
     "mac",
     "project_id",
 )
+DIFFERENCE = (
+    "kind",
+    "where",
+    "what",
+    "network_id",
+    "label",
+    "instance_id",
+    "vif_id",
+    "address",
+    "port_id",
+    "wanted",
+    "found",
+    "plan",
+    "kept",
+    "repaired",
+)
 
 
 def network_row(network: "Network", *, brief: bool = False) -> tuple[Any, ...]:
@@ -136,6 +161,12 @@ def info_json_row(vif: "network_info.VIF") -> tuple[Any, ...]:
 def fixed_ip_row(fixed_ip: "FixedIp") -> tuple[Any, ...]:
     """Return the columns of ``FIXED_IP``."""
     return _texts(fixed_ip, FIXED_IP)
+
+
+def difference_row(difference: "Difference") -> tuple[Any, ...]:
+    """Return the columns of ``DIFFERENCE``."""
+    facts = (getattr(difference, name) for name in DIFFERENCE[:-1])
+    return (*(_text(fact) for fact in facts), difference.repaired)
 
 
 def _texts(noun: object, names: Sequence[str]) -> tuple[str, ...]:

@@ -81,6 +81,16 @@ def one_more(
     return given
 
 
+def listed(doing: str, answer: object) -> Allocation:
+    """Return a row of IPAM's listing.
+
+    :raises DriverFailed: it is none, so that it could be compared with nothing
+    """
+    if not isinstance(answer, Allocation) or not isinstance(answer.address, IPAddress):
+        raise DriverFailed("ipam", doing, f"it listed {answer!r:.80}, which is no address of a vif")
+    return answer
+
+
 def _fitting(doing: str, record: VifRecord, given: Allocation) -> Allocation:
     subnet = next((s for s in record.network.subnets if s.id == given.subnet_id), None)
     if not isinstance(given.address, IPAddress):

@@ -1,12 +1,13 @@
 """The door: every operation, with the caller's rights checked before anything is done."""
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import Unpack
 
 from netaddr import EUI, IPAddress
 
 from qplug.errors import FixedIpNotFound, InstanceNotFound, VifNotFound
+from qplug.manager.audit import Auditing, Watch
 from qplug.manager.chain import Chain
 from qplug.manager.changing import Changing
 from qplug.manager.context import Context
@@ -26,6 +27,7 @@ from qplug.manager.subnet_changes import SubnetChanges
 from qplug.manager.sweep import Sweep
 from qplug.model import (
     Call,
+    Difference,
     FixedIp,
     Instance,
     Network,
@@ -61,6 +63,7 @@ class Manager:
         self.instances = Instances(chain, self.hosts, release, info, self.pending)
         self.fixed_ips = FixedIps(chain, self.hosts, info, self.pending)
         self.sweep = Sweep(chain)
+        self.auditing = Auditing(chain, self.hosts, release, self.pending)
 
     def close(self) -> None:
         """Give back drivers and database."""
@@ -296,6 +299,23 @@ class Manager:
         """Forget a piece of pending work as it is; see :meth:`Pending.drop`."""
         self._policy.check(context, "drop_pending")
         self.pending.drop(self._call(context), work)
+
+    # --- audit ---
+
+    def audit(
+        self,
+        context: Context,
+        *,
+        repair: bool = False,
+        release: Collection[str] = (),
+        planned: Callable[[Difference], object] = lambda _: None,
+        watch: Watch = lambda _: None,
+    ) -> Iterator[Difference]:
+        """Yield what differs between drivers and store; see :meth:`Auditing.run`."""
+        self._policy.check(context, "audit")
+        return self.auditing.run(
+            self._call(context), repair=repair, release=release, planned=planned, watch=watch
+        )
 
     # --- rights ---
 

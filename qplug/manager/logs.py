@@ -91,7 +91,11 @@ def _who(context: Context) -> str:
 
 def _named(values: Mapping[str, Any]) -> str:
     """Return what is given, by name, without what says nothing."""
-    said = {name: value for name, value in values.items() if value not in (None, ())}
+    said = {
+        name: value
+        for name, value in values.items()
+        if value not in (None, ()) and not callable(value)
+    }
     return ", ".join(f"{name}={_shown(value)}" for name, value in said.items())
 
 

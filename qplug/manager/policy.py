@@ -52,6 +52,7 @@ ACTIONS = {
     "get_pending": (ADMIN, "List work that is unfinished and that nobody does"),
     "retry_pending": (ADMIN, "Try pending work now"),
     "drop_pending": (ADMIN, "Forget pending work as it is"),
+    "audit": (ADMIN, "Compare drivers and store, and repair what differs"),
     "sweep_host": (ADMIN, "Let addresses go whose leases ended on a host"),
 }
 """Every guarded operation, with its default rule and what it lets a caller do."""

@@ -5,6 +5,7 @@ change, and what they answered is written here.
 """
 
 from qplug.db import Database
+from qplug.store.audit import AuditReads
 from qplug.store.instances import InstanceStore
 from qplug.store.marks import Marks
 from qplug.store.migrations import MIGRATIONS
@@ -45,6 +46,7 @@ class Store:
         self.tombstones = Tombstones(self.database, marks)
         self.work = WorkStore(self.database, marks)
         self.search = Search(self.database)
+        self.audit = AuditReads(self.database)
 
     def close(self) -> None:
         """Close all connections."""

@@ -86,7 +86,7 @@ class VifReader:
         on = sa.select(vifs.c.network_id).where(*where)
         self._networks = select_networks(networks.c.id.in_(on))
 
-    def read(self, tx: Connection, **parameters: str) -> Sequence[VifRecord]:
+    def read(self, tx: Connection, **parameters: str | Sequence[str]) -> Sequence[VifRecord]:
         """Return them in order, with their networks and addresses."""
         rows = tx.execute(self._vifs, parameters).all()
         if not rows:

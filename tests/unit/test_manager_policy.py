@@ -81,12 +81,13 @@ OPERATIONS: dict[str, Operation] = {
     "remove_fixed_ip_from_instance": lambda m, c, n, i: m.remove_fixed_ip_from_instance(
         c, i.id, IPAddress("10.0.0.2")
     ),
+    "audit": lambda m, c, n, i: list(m.audit(c)),
     "init_host": lambda m, c, n, i: m.init_host(c),
     "sweep_host": lambda m, c, n, i: m.sweep_host(c),
 }
 """Every action, done by somebody to a network and an instance on it."""
 
-ADMINS = {"disassociate_network", "set_network_host", "init_host", "sweep_host"}
+ADMINS = {"disassociate_network", "set_network_host", "audit", "init_host", "sweep_host"}
 SILENT = {
     "create_networks",
     "get_all_networks",
@@ -134,6 +135,7 @@ def refusal_of(action: str) -> AbstractContextManager[object]:
     if action in SILENT:
         return nullcontext()
     named = {
+        "audit",
         "init_host",
         "sweep_host",
         "allocate_for_instance",

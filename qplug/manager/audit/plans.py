@@ -1,0 +1,200 @@
+"""What a repair does about each difference, and how it makes sure that it still should."""
+
+from collections.abc import Callable, Collection
+from dataclasses import replace
+
+from netaddr import IPAddress
+
+from qplug.errors import NothingPending
+from qplug.manager.audit.findings import Finding, Kept, Scope
+from qplug.manager.audit.sightings import SEVERAL, Sightings
+from qplug.manager.chain import Chain, step
+from qplug.manager.finishing import Finishing
+from qplug.manager.hosts import Hosts
+from qplug.manager.pending import Pending
+from qplug.manager.release import Release
+from qplug.manager.requests import is_uuid
+from qplug.model import Call, Difference, Network, Vif
+from qplug.store import NO_MAC, VifRecord, Work
+from qplug.store.audit import KnownVif
+from qplug.store.records import new_epoch
+
+UNKNOWN = (
+    "it may be of an instance that an older copy of the store does not know, or of another "
+    "installation; 'qplug audit --release {}' releases it"
+)
+"""Why what has a vif that the store knows nothing of is never released on a guess."""
+
+Apart = Callable[[], bool]
+"""Looks whether a difference is still there."""
+
+
+class Plans:
+    """Gives each difference its plan, or the reason why it has none.
+
+    :param names: the vifs that the caller named to be released
+    """
+
+    def __init__(
+        self,
+        chain: Chain,
+        hosts: Hosts,
+        release: Release,
+        pending: Pending,
+        call: Call,
+        names: Collection[str],
+        scope: Scope,
+    ) -> None:
+        self._chain = chain
+        self._hosts = hosts
+        self._release = release
+        self._pending = pending
+        self._request_id = call.request_id
+        self._sightings = Sightings(chain, call)
+        self._names = names
+        self._scope = scope
+
+    def kept(self, difference: Difference, reason: str) -> Finding:
+        """Leave it alone."""
+        return Finding(replace(difference, kept=reason))
+
+    # --- what the store knows ---
+
+    def settle_instance(self, difference: Difference, known: KnownVif, is_apart: Apart) -> Finding:
+        """Make everybody say of an instance what the store says."""
+        instance_id = known.record.vif.instance_id
+
+        def mend() -> None:
+            if is_apart():
+                self._refuse_hopeless(instance_id)
+                self._finishing.settle_instance(self._call(), instance_id)
+                _refuse_still(is_apart)
+
+        plan = f"make all say of instance {instance_id} what the store says"
+        return Finding(replace(difference, plan=plan), mend)
+
+    def _refuse_hopeless(self, instance_id: str) -> None:
+        """Refuse to begin what would fail, and then be tried again for ever.
+
+        :raises Kept: a vif's network, or its only port, is not in Quantum
+        :raises NetworkOnOtherHost: another host would have to do it
+        """
+        known = self._chain.store.instances.get(self._call(), instance_id)
+        for record in known.vifs if known else ():
+            network, vif = record.network, record.vif
+            self._hosts.refuse_other_host(network)
+            if network.id in self._scope.lost:
+                raise Kept(f"network '{network.label}' of the instance is not in Quantum")
+            if self._sightings.port(network, vif.id) == SEVERAL:
+                raise Kept(f"vif {vif.id} has several ports on network '{network.label}'")
+
+    def delete_port(self, difference: Difference, known: KnownVif, port_id: str) -> Finding:
+        """Delete a second port of a vif, whose own one the store knows."""
+        network, instance_id = known.record.network, known.record.vif.instance_id
+
+        def mend() -> None:
+            call, store, epoch = self._call(), self._chain.store.instances, new_epoch()
+            marked = store.begin_update(call, instance_id, epoch)
+            try:
+                if all(one.port_id != port_id for one in marked.vifs):
+                    with step(call, "quantum", "deleting a second port"):
+                        project = network.quantum_project
+                        self._chain.quantum.detach_port(call, project, network.id, port_id)
+            finally:
+                store.cancel_update(self._chain.overtime(call), instance_id, epoch)
+
+        return Finding(replace(difference, plan=f"delete port {port_id} in Quantum"), mend)
+
+    def settle_network(self, difference: Difference, network: Network, is_apart: Apart) -> Finding:
+        """Have IPAM keep the subnets that the store has of a network."""
+
+        def mend() -> None:
+            if is_apart():
+                self._hosts.refuse_other_host(network)
+                self._finishing.settle_network(self._call(), network.id)
+                _refuse_still(is_apart)
+
+        plan = f"make IPAM keep the subnets that the store has of network '{network.label}'"
+        return Finding(replace(difference, plan=plan), mend)
+
+    def finish(self, difference: Difference, work: Work) -> Finding:
+        """Take unfinished work over and finish it."""
+
+        def mend() -> None:
+            try:
+                left = self._pending.retry(self._call(), [work.id])
+            except NothingPending:
+                return  # somebody else was faster
+            for one in left:
+                if one.kind != "vif" or one.is_due:
+                    raise Kept(one.error or "it could not be finished")
+
+        verb = "make everybody say again what the store says"
+        plan = verb if work.state == "updating" else "release all that is left of it"
+        return Finding(replace(difference, plan=plan), mend)
+
+    # --- what it does not know ---
+
+    def release(self, difference: Difference, vif_id: str, network: Network | None) -> Finding:
+        """Keep what a vif has that the store does not know, unless the caller named it."""
+        if vif_id not in self._names:
+            return self.kept(difference, UNKNOWN.format(vif_id))
+        if network is None:
+            return self.kept(difference, "the store does not know its network either")
+
+        def mend() -> None:
+            for _, known, _ in self._sightings.certain([vif_id], lambda _: None):
+                if known is None:
+                    self._released(network, vif_id)
+                    return
+            raise Kept("somebody works on the vif, or the store knows it by now")
+
+        plan = f"release all that vif {vif_id} has on network '{network.label}'"
+        return Finding(replace(difference, plan=plan), mend, is_asked_for=True)
+
+    def hold(
+        self, difference: Difference, network: Network, vif_id: str, address: IPAddress
+    ) -> Finding:
+        """Have IPAM give an address to the unknown vif whose port shows it, and so to nobody."""
+        if not is_uuid(vif_id):
+            return self.kept(difference, f"'{vif_id}' is no vif's id, for which it could be held")
+
+        def mend() -> None:
+            vif, call = _stranger(network, vif_id), self._call()
+            with step(call, "ipam", "holding an address"):
+                self._chain.ipam.add_address(call, network, vif, wanted=address)
+
+        plan = f"have IPAM hold it for vif {vif_id}, so that nobody else is given it"
+        return Finding(replace(difference, plan=plan), mend)
+
+    def _released(self, network: Network, vif_id: str) -> None:
+        failures: list[str] = []
+        record = VifRecord(vif=_stranger(network, vif_id), network=network)
+        if self._release.vif(self._call(), record, failures) is not None:
+            raise Kept("; ".join(failures))
+
+    # --- for all ---
+
+    @property
+    def _finishing(self) -> Finishing:
+        return self._pending.finishing
+
+    def _call(self) -> Call:
+        """Return the start of a repair, which has an operation's time of its own."""
+        return self._chain.call(self._request_id)
+
+
+def _refuse_still(is_apart: Apart) -> None:
+    if is_apart():
+        raise Kept("it is still so after everybody was told; see the log for who refused")
+
+
+def _stranger(network: Network, vif_id: str) -> Vif:
+    """Return a vif of which nothing is known but its id; its instance goes by the same."""
+    return Vif(
+        id=vif_id,
+        network_id=network.id,
+        instance_id=vif_id,
+        project_id=network.quantum_project,
+        mac=NO_MAC,
+    )

@@ -8,7 +8,7 @@ from hypothesis import settings
 
 from qplug.db import Migrations
 
-pytest_plugins = ["qplug.testing.fixtures", "commands", "sites"]
+pytest_plugins = ["qplug.testing.fixtures", "commands", "sites", "talking"]
 
 settings.register_profile("qplug", deadline=None)  # a busy machine is no defect
 settings.load_profile("qplug")

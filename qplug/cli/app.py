@@ -5,6 +5,7 @@ import gc
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from functools import cached_property
+from traceback import clear_frames
 from typing import TYPE_CHECKING, Any
 
 from cliff.app import App
@@ -115,7 +116,11 @@ class Qplug(App):
     def run_subcommand(self, argv: list[str]) -> int:
         """Run one command and return its exit code; failures are told and never raised."""
         with interruptible(undoes=True):
-            return guarded(self, lambda: self._run_command(argv))
+            try:
+                return guarded(self, lambda: self._run_command(argv))
+            except BaseException as interrupt:
+                clear_frames(interrupt.__traceback__)  # a listing ends while it can still be logged
+                raise
 
     def _run_command(self, argv: list[str]) -> int:
         factory, name, words = self.command_manager.find_command(argv)

@@ -2,7 +2,7 @@
 
 import argparse
 import sys
-from collections.abc import Generator, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, TextIO
 
 from cliff.command import Command
@@ -86,11 +86,7 @@ class Printed(ManagerCommand, DisplayCommandBase[Any]):
         self, parsed_args: argparse.Namespace, column_names: Sequence[str], data: Iterable[Any]
     ) -> int:
         """Print the rows as the format can."""
-        try:
-            rows = fitted(data, parsed_args.formatter)
-        finally:
-            if isinstance(data, Generator):
-                data.close()  # a listing that is interrupted ends here, and its log line is written
+        rows = fitted(data, parsed_args.formatter)
         return super().produce_output(parsed_args, column_names, rows)  # type: ignore[safe-super]  # Lister's or ShowOne's
 
 

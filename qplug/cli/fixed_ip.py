@@ -36,7 +36,7 @@ class FixedIpList(Printed, Lister):
             instance_id=parsed_args.instance,
             address=parsed_args.address,
         )
-        return columns.FIXED_IP, (columns.fixed_ip_row(one) for one in found)
+        return columns.FIXED_IP, map(columns.fixed_ip_row, found)
 
 
 class FixedIpShow(Shown):

@@ -111,7 +111,7 @@ class InstanceList(Printed, Lister):
 
     def take_action(self, parsed_args: Namespace) -> Rows:
         """List them."""
-        return columns.INSTANCE, (columns.instance_row(one) for one in self.api.get_all_instances())
+        return columns.INSTANCE, map(columns.instance_row, self.api.get_all_instances())
 
 
 class InstanceFind(Printed, Lister):

@@ -11,6 +11,8 @@ from qplug import loader
 from qplug.testing.failing import FailSuite
 from qplug.testing.requirements import require
 
+pytestmark = pytest.mark.integration
+
 
 class TestNovaAndLocal(FailSuite):
     @pytest.fixture

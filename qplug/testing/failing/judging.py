@@ -14,14 +14,15 @@ GATEWAY = "gw-"
 
 
 def disagreements(world: World) -> Sequence[str]:
-    """Return sentences about what is half-done, missing, or there without reason."""
-    wanted, found = _wanted(world), _found(world)
-    differing = [
-        f"{what}: the tables say {wanted[what]}, but there is {found[what]}"
-        for what in wanted
-        if wanted[what] != found[what]
-    ]
-    return [*_unfinished(world), *differing]
+    """Return sentences about what is half-done, or else missing, or there without reason."""
+    return list(_unfinished(world)) or list(_differing(world))
+
+
+def _differing(world: World) -> Iterator[str]:
+    wanted, found = _wanted(world), without_gateways(world.outside())
+    for what, there in wanted.items():
+        if found[what] != there:
+            yield f"{what}: the tables say {there}, but there is {found[what]}"
 
 
 def _unfinished(world: World) -> Iterator[str]:
@@ -45,14 +46,14 @@ def _wanted(world: World) -> Mapping[str, Any]:
     }
 
 
-def _found(world: World) -> Mapping[str, Any]:
-    found = world.outside()
+def without_gateways(holdings: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the same without gateways, which are made for a first instance and then stay."""
     ports = {
         id_: [(port, of) for port, of in there if not of.startswith(GATEWAY)]
-        for id_, there in found["ports"].items()
+        for id_, there in holdings["ports"].items()
     }
-    answers = {id_: told for id_, told in found["answers"].items() if told}
-    return {**found, "ports": ports, "answers": answers}
+    answers = {id_: told for id_, told in holdings["answers"].items() if told}
+    return {**holdings, "ports": ports, "answers": answers, "gateways": ()}
 
 
 def _ports_of(network: Row, there: Sequence[Row]) -> Sequence[tuple[str, str]]:
@@ -74,18 +75,17 @@ def _answers(
 
 def not_held(world: World) -> Sequence[str]:
     """Return sentences about addresses that a port or DHCP may still use, and IPAM may give."""
-    held = {(vif, address) for vif, _, address in world.outside()["addresses"]}
-    with_addresses = {vif for vif, _ in held}
+    found = without_gateways(world.outside())
+    held = {(vif, address) for vif, _, address in found["addresses"]}
     by_mac = {mac_address(vif["mac"]): vif["id"] for vif in world.rows(vifs) if vif["mac"]}
-    found = _found(world)
-    ports = [of for there in found["ports"].values() for _, of in there]
-    told = [
+    ports = {of for there in found["ports"].values() for _, of in there}
+    told = {
         (by_mac.get(mac), address)
         for answers in found["answers"].values()
         for mac, addresses in answers.items()
         for address in addresses
-    ]
+    }
     return [
-        *(f"vif {of} has a port and no address" for of in ports if of not in with_addresses),
-        *(f"vif {of} is told {address}, not its own" for of, address in set(told) - held),
+        *(f"vif {of} has a port and no address" for of in ports - {vif for vif, _ in held}),
+        *(f"vif {of} is told {address}, not its own" for of, address in told - held),
     ]

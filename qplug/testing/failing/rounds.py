@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from qplug.errors import QplugError
+from qplug.testing.failing.judging import disagreements
 from qplug.testing.failing.operations import Operation, clear
 from qplug.testing.failing.striking import Strike
 from qplug.testing.failing.world import World
@@ -18,10 +18,13 @@ class Round:
     """Which call it was, to be said when something is wrong."""
     before: Mapping[str, Any]
     """What there was when it began."""
-    error: QplugError | None
+    shown: Mapping[str, Any]
+    """What people saw of it."""
+    error: Exception | None
     """What the operation raised."""
     raised: Exception | None
     """What the driver raised."""
+    strike: Strike
 
 
 def rounds(
@@ -34,11 +37,12 @@ def rounds(
     striker, number, been = world.striker, 0, set[str]()
     begin_anew(world, operation)
     while True:
-        before = world.holdings()
+        before, shown = world.holdings(), world.shown()
         with striker.striking(strike, number, lasting=lasting):
             error = _error_of(world, operation)
         if striker.struck is None:
             assert error is None, f"{operation}: {error!r}, though no driver failed"
+            assert not disagreements(world), f"{operation}, though no driver failed"
             # A host is initialised once only: what came after that was another call's number then.
             missed = [n for n, step in enumerate(striker.steps) if step not in been]
             if not missed:
@@ -47,7 +51,14 @@ def rounds(
         else:
             been.add(striker.struck.step)
             what = f"{operation}: {striker.struck.step} (call {number}) {strike}"
-            yield Round(what=what, before=before, error=error, raised=striker.raised)
+            yield Round(
+                what=what,
+                before=before,
+                shown=shown,
+                error=error,
+                raised=striker.raised,
+                strike=strike,
+            )
             number += 1
         if world.holdings() != before:
             begin_anew(world, operation)
@@ -62,9 +73,9 @@ def begin_anew(world: World, operation: Operation) -> None:
     operation.prepare(world)
 
 
-def _error_of(world: World, operation: Operation) -> QplugError | None:
+def _error_of(world: World, operation: Operation) -> Exception | None:
     try:
         operation.act(world)
-    except QplugError as error:
+    except Exception as error:  # of whatever type: it is judged later
         return error
     return None

@@ -11,13 +11,13 @@ from qplug.db import connection_url
 from qplug.db.engine import make_engine
 from qplug.manager import Context, Manager
 from qplug.model import Network
-from qplug.store.tables import allocations, instances, networks, subnets, vifs
+from qplug.store.tables import allocations, instances, networks, subnets, tombstones, vifs
 from qplug.testing.failing.looking import Looks
 from qplug.testing.failing.striking import Striker
 from qplug.testing.values import DEFAULT_PROJECT, PROJECT, call
 from qplug.testing.watching import DriverCall, watched
 
-TABLES = (networks, subnets, instances, vifs, allocations)
+TABLES = (networks, subnets, instances, vifs, allocations, tombstones)
 CHANGED_BY_LOOKING = {"epoch", "network_info"}
 
 Row = Mapping[str, Any]
@@ -72,6 +72,15 @@ class World:
                 for net in seen
                 if (found := self._looks.answers(dhcp, net)) is not None
             },
+        }
+
+    def shown(self) -> Mapping[str, Any]:
+        """Return what people see."""
+        ids = [instance.id for instance in self.admin.get_all_instances()]
+        return {
+            "networks": self.admin.get_all(),
+            "instances": {id_: self.admin.get_instance_nw_info(id_).json() for id_ in ids},
+            "fixed ips": list(self.admin.get_all_fixed_ips()),
         }
 
     def rows(self, table: sa.Table) -> Sequence[Row]:

@@ -48,6 +48,9 @@ run instance show $web1 -f json
 say "Projects are walls: bob sees its own network and the global one."
 run --project bob network list -c label -c project_id -c subnets
 
+say 'Store, IPAM and Quantum agree.'
+run audit
+
 say 'Everything back.'
 run instance deallocate $web1 $web2 $shop
 run fixed-ip list -c address -c instance_id -c mac
@@ -57,5 +60,8 @@ run network delete bob-net
 run network delete public
 run network list
 test -z "$(qplug fixed-ip list -f value)$(qplug instance list -f value)$(qplug network list -f value)"
+
+say 'Nor is anything left in IPAM or Quantum.'
+run audit
 
 say "Nothing is left. That was SQLite in $folder, which is removed now."

@@ -90,11 +90,11 @@ def _who(context: Context) -> str:
 
 
 def _named(values: Mapping[str, Any]) -> str:
-    """Return what is given, by name, without what says nothing."""
+    """Return what is given, by name, without what says nothing, as functions to be called do."""
     said = {
         name: value
         for name, value in values.items()
-        if value not in (None, ()) and not callable(value)
+        if value not in (None, (), []) and not callable(value)
     }
     return ", ".join(f"{name}={_shown(value)}" for name, value in said.items())
 

@@ -16,6 +16,7 @@ from qplug.db import clock
 from qplug.model import Call
 from qplug.store.records import new_epoch
 from qplug.store.worker import Worker, this_worker
+from qplug.text import masked
 
 GRACE = 30.0
 """Seconds that a worker has for undoing after its operation's deadline, before others may act."""
@@ -104,5 +105,5 @@ def postponed(attempts: int, error: str) -> dict[str, Any]:
         "worker": None,
         "seconds": pause * jitter,
         "attempts": attempts + 1,
-        "error": error[:ERROR_LENGTH],
+        "error": masked(error)[:ERROR_LENGTH],
     }

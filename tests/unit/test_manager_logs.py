@@ -108,6 +108,23 @@ def test_secrets_in_a_drivers_words_are_masked(chain: RecordedChain, lines: Line
     assert "http://admin:***@quantum" in line
 
 
+def test_secrets_are_not_recorded_with_pending_work_either(chain: RecordedChain) -> None:
+    chain.network()
+    web = instance()
+    chain.admin.allocate_for_instance(web)
+    chain.journal.fail("quantum.detach_port", KeyError("http://admin:hunter2@quantum"))
+    chain.admin.deallocate_for_instance(web.id)
+    (work,) = chain.admin.get_pending()
+    assert "http://admin:***@quantum" in str(work.error)
+
+
+def test_a_function_that_is_told_of_things_is_no_argument(
+    chain: RecordedChain, lines: Lines
+) -> None:
+    assert not list(api(chain).audit(repair=True, release=[], planned=print))
+    assert lines() == ["INFO req-1 admin audit(repair=True) T ok"]
+
+
 def test_a_thousand_arguments_are_told_in_part(chain: RecordedChain, lines: Lines) -> None:
     with pytest.raises(NetworkNotFound):
         api(chain).validate_networks(["x" * 36] * 1000)

@@ -8,16 +8,17 @@ BIN := $(VENV)/bin
 PLUGINS := $(patsubst %/setup.cfg,%,$(wildcard qplug_*/setup.cfg))
 DISTRIBUTIONS := . $(PLUGINS:%=./%)
 METADATA := setup.cfg pyproject.toml $(PLUGINS:%=%/setup.cfg) $(PLUGINS:%=%/pyproject.toml)
-SOURCES := qplug $(PLUGINS) tests $(wildcard benchmarks)
+SOURCES := qplug $(PLUGINS) tests $(wildcard benchmarks demo)
 
 # Tests use all processors: make test JOBS=0 uses this one, and ARGS='-k store' chooses tests.
 JOBS ?= auto
 ARGS ?=
 
-.PHONY: help demo test bench lint format wheels test-wheels clean
+.PHONY: help demo demo-kill test bench lint format wheels test-wheels clean
 
 help:
 	@echo 'make demo         the main job on SQLite, in a folder that is gone afterwards'
+	@echo 'make demo-kill    a command that is killed half-way, and how what it left is put right'
 	@echo 'make test         lint and all tests; what needs a missing server is skipped'
 	@echo 'make bench        how fast it is on each database; ARGS=--quick in a minute or two'
 	@echo 'make lint         ruff, mypy and the arrows between the modules'
@@ -28,6 +29,9 @@ help:
 
 demo: $(VENV)/.installed
 	@PATH="$(CURDIR)/$(BIN):$$PATH" sh demo/demo.sh
+
+demo-kill: $(VENV)/.installed
+	@PATH="$(CURDIR)/$(BIN):$$PATH" sh demo/kill.sh
 
 test: lint
 	$(BIN)/pytest -n $(JOBS) --dist worksteal $(ARGS)

@@ -2,25 +2,11 @@
 # The main job from beginning to end, on SQLite in a folder that is gone afterwards: `make demo`.
 set -eu
 
-folder=$(mktemp -d)
-trap 'rm -rf "$folder"' EXIT
-trap 'exit 130' INT TERM
-export XDG_STATE_HOME="$folder" QPLUG_CONFIG=/dev/null
+. "$(dirname "$0")/running.sh"
 
 web1=00000000-0000-4000-8000-000000000001
 web2=00000000-0000-4000-8000-000000000002
 shop=00000000-0000-4000-8000-000000000003
-
-say() {
-    printf '\n# %s\n' "$*"
-}
-
-run() {
-    printf '$ qplug'
-    printf ' %s' "$@"
-    printf '\n'
-    qplug "$@"
-}
 
 say 'Networks: one for each of two projects, and a global one that both can use; IPv4 and IPv6.'
 run network create alice-net --project alice --cidr 10.20.0.0/24 --cidr fd00:10:20::/64 --dns 192.0.2.53

@@ -13,6 +13,7 @@ from commands import Commands, Done
 from sites import Site
 
 from qplug.cli.logs import logged
+from qplug.testing.processes import at_once
 
 CREATE = "network create blue --cidr 10.0.0.0/24"
 LINE = re.compile(r"(\S+) (DEBUG|INFO|WARNING|ERROR) (\d+) ([\w.]+): (.*)")
@@ -159,6 +160,18 @@ def test_a_file_that_logrotate_moves_away_is_made_anew(file: Path) -> None:
     assert [text for _, _, text in texts(moved)] == ["before"]
     assert [text for _, _, text in texts(file)] == ["after"]
     assert file.stat().st_mode & 0o777 == 0o600
+
+
+def test_processes_that_share_a_file_keep_their_lines_apart(file: Path) -> None:
+    def write() -> None:
+        with in_file(file):
+            for _ in range(100):
+                logging.getLogger("acme").info(f"{os.getpid()} " * 3000)
+
+    assert [ended.status for ended in at_once([write] * 4)] == [0] * 4
+    written = [text.split() for _, _, text in texts(file)]
+    assert len(written) == 400
+    assert {len(set(words)) for words in written} == {1}
 
 
 @contextmanager

@@ -26,7 +26,18 @@ class Audit(Printed, Lister):
     """
 
     columns = columns.DIFFERENCE
-    brief = ("kind", "where", "what", "label", "vif_id", "address", "found", "plan", "kept")
+    brief = (
+        "kind",
+        "where",
+        "what",
+        "label",
+        "instance_id",
+        "vif_id",
+        "address",
+        "found",
+        "plan",
+        "kept",
+    )
 
     def get_parser(self, prog_name: str) -> ArgumentParser:
         """Add its arguments."""
@@ -85,6 +96,7 @@ class Audit(Printed, Lister):
 
 def _line(difference: "Difference") -> str:
     """Say what is about to be done."""
-    subject = difference.address or difference.port_id or difference.label
+    known = (difference.address, difference.port_id, difference.instance_id, difference.label)
+    subject = next(filter(None, known), None)
     name = f"{difference.kind} {difference.what}"
     return told("repair", f"{name}{f' {subject}' if subject else ''}: {difference.plan}")

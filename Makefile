@@ -14,12 +14,13 @@ SOURCES := qplug $(PLUGINS) tests $(wildcard benchmarks demo)
 JOBS ?= auto
 ARGS ?=
 
-.PHONY: help demo demo-kill test bench lint format wheels test-wheels clean
+.PHONY: help demo demo-kill test test-long bench lint format wheels test-wheels clean
 
 help:
 	@echo 'make demo         the main job on SQLite, in a folder that is gone afterwards'
 	@echo 'make demo-kill    a command that is killed half-way, and how what it left is put right'
 	@echo 'make test         lint and all tests; what needs a missing server is skipped'
+	@echo 'make test-long    the same, where a test at scale takes all the rows it can'
 	@echo 'make bench        how fast it is on each database; ARGS=--quick in a minute or two'
 	@echo 'make lint         ruff, mypy and the arrows between the modules'
 	@echo 'make format       let ruff write the code'
@@ -35,6 +36,9 @@ demo-kill: $(VENV)/.installed
 
 test: lint
 	$(BIN)/pytest -n $(JOBS) --dist worksteal $(ARGS)
+
+test-long: lint
+	QPLUG_TEST_LONG=1 $(BIN)/pytest -n $(JOBS) --dist worksteal $(ARGS)
 
 bench: $(VENV)/.tools
 	@$(BIN)/python -m benchmarks $(ARGS)

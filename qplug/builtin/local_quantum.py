@@ -151,7 +151,7 @@ class LocalQuantum(QuantumDriver, AddressPairs):
         self.network_name(call, project_id, network_id)
         columns = (ports.c.id, ports.c.attachment, ports.c.address_pairs)
         query = sa.select(*columns).where(ports.c.network_id == network_id)
-        return map(_port, self._pages(call, query, ports.c.id))
+        return map(_port, self._pages(call, query, ports.c.attachment))  # its index has both
 
     def set_address_pairs(
         self,
@@ -177,7 +177,7 @@ class LocalQuantum(QuantumDriver, AddressPairs):
             yield from rows
             if len(rows) < PAGE:
                 return
-            after = rows[-1].id
+            after = rows[-1]._mapping[key.name]
 
 
 def _mine(project_id: str, network_id: str) -> sa.ColumnElement[bool]:

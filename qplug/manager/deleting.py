@@ -6,6 +6,7 @@ from functools import partial
 
 from qplug.errors import Conflict, NetworkBusy, NetworkNotFound
 from qplug.manager.chain import Chain, step, undoing
+from qplug.manager.finishing import postponed
 from qplug.manager.hosts import Hosts
 from qplug.manager.pending import Pending
 from qplug.manager.release import Release
@@ -44,7 +45,7 @@ class Deleting:
         self._hosts.refuse_other_host(network)
         marked: list[Deletion] = []
         cancelled_by = partial(self._cancelled_by, call, network, marked)
-        with self._postponed(call, marked):
+        with postponed(partial(self._postpone, call, marked)):
             with cancelled_by(BaseException):
                 begin = partial(self._store.begin_delete, with_quantum=with_quantum)
                 deletion = waited(
@@ -91,18 +92,8 @@ class Deleting:
                     )
             raise
 
-    @contextmanager
-    def _postponed(self, call: Call, marked: Sequence[Deletion]) -> Iterator[None]:
-        """Have what fails half-way tried again, unless the network is shown again by then."""
-        try:
-            yield
-        except BaseException as error:
-            late, postpone = self._chain.overtime(call), self._store.postpone
-            failure = f"deleting it failed: {error}"
-            with undoing(error) as patiently:
-                for one in marked:
-                    patiently(
-                        "a network stays as if it were being deleted",
-                        partial(postpone, late, one.network.id, one.epoch, failure, one.attempts),
-                    )
-            raise
+    def _postpone(self, call: Call, marked: Sequence[Deletion], failure: str) -> None:
+        """Have what failed half-way tried again, unless the network is shown again by then."""
+        late = self._chain.overtime(call)
+        for one in marked:
+            self._store.postpone(late, one.network.id, one.epoch, failure, one.attempts)

@@ -68,18 +68,34 @@ class Finishing:
     # --- instances ---
 
     def _release_instance(self, call: Call, instance_id: str) -> str | None:
-        leaving = self._store.instances.begin_delete(call, instance_id)
-        if leaving is None:
-            return None
         failures: list[str] = []
-        self.release(call, leaving, failures)
+        begin = self._store.instances.begin_delete
+        self.release(call, lambda note: begin(call, instance_id, note), failures)
         return next(iter(failures), None)
 
-    def release(self, call: Call, leaving: Leaving, failures: list[str]) -> Sequence[VifRecord]:
+    def release(
+        self,
+        call: Call,
+        begin: Callable[[Callable[[Leaving], object]], Leaving | None],
+        failures: list[str],
+    ) -> Sequence[VifRecord]:
         """Release the vifs of an instance, and return those of which something is left.
 
-        :param failures: gets why something is
+        :param begin: marks the instance as being released, and tells before its commit
+        :param failures: gets why something is left
         """
+        marked: list[Leaving] = []
+        late, store = self._chain.overtime, self._store.instances
+
+        def postpone(failure: str) -> None:
+            for one in marked:
+                store.postpone_delete(late(call), one, failure)
+
+        with postponed(postpone):
+            leaving = begin(marked.append)
+            return () if leaving is None else self._released(call, leaving, failures)
+
+    def _released(self, call: Call, leaving: Leaving, failures: list[str]) -> Sequence[VifRecord]:
         tried = [self._release.vif(call, record, failures) for record in leaving.vifs]
         left = [record for record in tried if record is not None]
         late = self._chain.overtime(call)
@@ -109,7 +125,7 @@ class Finishing:
         def postpone(failure: str) -> None:
             store.postpone_update(late(call), key, known.epoch, failure, attempts)
 
-        with _postponed(postpone):
+        with postponed(postpone):
             settled = self._settling.instance(call, known)
             lost = () if keeps_lost else settled.lost
             info = self._info.build(call, known.instance, settled.vifs).json()
@@ -177,12 +193,12 @@ class Finishing:
             late = self._chain.overtime(call)
             self._store.networks.postpone(late, network_id, epoch, failure, attempts)
 
-        with _postponed(postpone):
+        with postponed(postpone):
             yield
 
 
 @contextmanager
-def _postponed(postpone: Callable[[str], object]) -> Iterator[None]:
+def postponed(postpone: Callable[[str], object]) -> Iterator[None]:
     """Record what fails inside of this, so that it is tried again later."""
     try:
         yield

@@ -1,6 +1,7 @@
 """Instances: all vifs of a request, or none; and taking them back, whatever is broken."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 
 from qplug.errors import (
     AmbiguousLabel,
@@ -19,7 +20,7 @@ from qplug.manager.requests import check_name, check_wanted, fingerprint
 from qplug.manager.waiting import waited
 from qplug.model import Call, Instance, Network, NetworkRequest
 from qplug.network_info import NetworkInfo
-from qplug.store import InstanceRecord
+from qplug.store import InstanceRecord, Leaving
 
 
 class Instances:
@@ -29,7 +30,6 @@ class Instances:
         self, chain: Chain, hosts: Hosts, release: Release, info: Info, pending: Pending
     ) -> None:
         self._chain = chain
-        self._release = release
         self._info = info
         self._pending = pending
         self._building = Building(chain, hosts, release, info)
@@ -121,11 +121,12 @@ class Instances:
         :raises DriversChanged: the drivers that know of a vif are configured no longer; all other
             vifs are released
         """
-        begin = self._store.begin_delete
-        known = waited(call, lambda: begin(call, instance_id), self._pending.clear)
-        if known is None:
-            return ()
-        left = self._pending.release(call, known)
+
+        def begin(note: Callable[[Leaving], object]) -> Leaving | None:
+            mark = partial(self._store.begin_delete, call, instance_id, note)
+            return waited(call, mark, self._pending.clear)
+
+        left = self._pending.finishing.release(call, begin, [])
         for record in left:
             self._chain.refuse_other_drivers(record.network)
         return [record.vif.id for record in left]

@@ -11,7 +11,7 @@ from qplug.manager.finishing import Finishing
 from qplug.manager.hosts import Hosts
 from qplug.manager.info import Info
 from qplug.model import Call
-from qplug.store import Leaving, VifRecord, Work
+from qplug.store import Work
 
 LOG = logging.getLogger(__name__)
 
@@ -64,10 +64,6 @@ class Pending:
             if not self._tried(self.finishing, call, work):
                 raise error
         return True
-
-    def release(self, call: Call, leaving: Leaving) -> Sequence[VifRecord]:
-        """Release an instance that is marked for it; what is left is pending, and returned."""
-        return self.finishing.release(call, leaving, [])
 
     # --- for operators and the service ---
 

@@ -247,11 +247,17 @@ class InstanceStore:
 
     # --- deallocating ---
 
-    def begin_delete(self, call: Call, instance_id: str) -> Leaving | None:
+    def begin_delete(
+        self,
+        call: Call,
+        instance_id: str,
+        written: Callable[[Leaving], object] = lambda _: None,
+    ) -> Leaving | None:
         """Mark an instance and its vifs as ``deleting`` and return them; ``None`` without one.
 
         One on which nobody works any more is taken over, in whatever state it was left.
 
+        :param written: called with what will be returned when only the commit is left
         :raises InstanceInTransition: it is being built, changed or released by another process
         """
         key = {"instance": instance_id}
@@ -266,12 +272,14 @@ class InstanceStore:
                 if not self._taken(tx, found, mark, "deleting"):
                     raise InstanceInTransition(instance_id, found.state)
             hide_vifs(tx, instance_id)
-            return Leaving(
+            leaving = Leaving(
                 instance_id=instance_id,
                 epoch=mark.epoch,
                 attempts=attempts,
                 vifs=vifs_of_instance.read(tx, **key),
             )
+            written(leaving)
+            return leaving
 
         return self._database.write(call, work)
 
@@ -293,6 +301,12 @@ class InstanceStore:
             delete_released(tx, known.instance_id, gone=ids - kept, freed=ids - held)
 
         self._database.write(call, work)
+
+    def postpone_delete(self, call: Call, known: Leaving, failure: str) -> None:
+        """Leave an instance marked, with all that is not known to be released."""
+        mine = _mark(known.instance_id, "deleting", known.epoch)
+        later = mine | postponed(known.attempts, failure)
+        self._database.write(call, lambda tx: tx.execute(leave_for_later, later))
 
     # --- taking over ---
 

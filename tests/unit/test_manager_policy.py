@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, nullcontext, suppress
 from inspect import getmembers, isfunction
 from itertools import count
 from pathlib import Path
@@ -21,6 +21,7 @@ from qplug.errors import (
     InvalidInput,
     NetworkNotFound,
     NotFound,
+    NothingPending,
     PolicyNotAuthorized,
 )
 from qplug.manager import Context, Manager
@@ -45,6 +46,12 @@ Operation = Callable[[Manager, Context, Network, Instance], object]
 
 def _first_address(manager: Manager, context: Context, instance: Instance) -> Any:
     return next(iter(manager.get_all_fixed_ips(context, instance_id=instance.id)))
+
+
+def _drop_nothing(manager: Manager, context: Context) -> None:
+    """Drop what is not pending, which who may do so is told."""
+    with suppress(NothingPending):
+        manager.drop_pending(context, "req-nothing")
 
 
 ADMIN = Context(is_admin=True)
@@ -82,12 +89,24 @@ OPERATIONS: dict[str, Operation] = {
         c, i.id, IPAddress("10.0.0.2")
     ),
     "audit": lambda m, c, n, i: list(m.audit(c)),
+    "get_pending": lambda m, c, n, i: m.get_pending(c),
+    "retry_pending": lambda m, c, n, i: m.retry_pending(c),
+    "drop_pending": lambda m, c, n, i: _drop_nothing(m, c),
     "init_host": lambda m, c, n, i: m.init_host(c),
     "sweep_host": lambda m, c, n, i: m.sweep_host(c),
 }
 """Every action, done by somebody to a network and an instance on it."""
 
-ADMINS = {"disassociate_network", "set_network_host", "audit", "init_host", "sweep_host"}
+ADMINS = {
+    "get_pending",
+    "retry_pending",
+    "drop_pending",
+    "disassociate_network",
+    "set_network_host",
+    "audit",
+    "init_host",
+    "sweep_host",
+}
 SILENT = {
     "create_networks",
     "get_all_networks",
@@ -136,6 +155,9 @@ def refusal_of(action: str) -> AbstractContextManager[object]:
         return nullcontext()
     named = {
         "audit",
+        "get_pending",
+        "retry_pending",
+        "drop_pending",
         "init_host",
         "sweep_host",
         "allocate_for_instance",

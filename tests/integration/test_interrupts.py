@@ -175,12 +175,21 @@ def test_who_waits_for_a_server_stops_waiting(
 
 
 @each_signal
-@pytest.mark.parametrize("where", ["qplug.store.search:instance_of", "qplug.cli.columns:fitted"])
-def test_a_listing_ends_half_way(log: Path, number: signal.Signals, code: int, where: str) -> None:
+@pytest.mark.parametrize(
+    ("line", "where", "operation"),
+    [
+        ("instance list", "qplug.store.search:instance_of", "get_all_instances"),
+        ("instance list", "qplug.cli.columns:fitted", "get_all_instances"),
+        ("audit", "qplug.manager.audit.auditing:Ports", "audit"),
+    ],
+)
+def test_a_long_answer_ends_half_way(
+    log: Path, number: signal.Signals, code: int, line: str, where: str, operation: str
+) -> None:
     done(BLUE)
     for instance in (WEB, DB):
         done(f"instance allocate {instance} --project a")
-    with talk(f"--log-file {log} instance list", where.partition(":")[2], STOP_AT=where) as listing:
+    with talk(f"--log-file {log} {line}", where.partition(":")[2], STOP_AT=where) as listing:
         listing.process.send_signal(number)
         assert listing.end() == (code, "")
-    assert last_result(log, "get_all_instances") == "interrupted"
+    assert last_result(log, operation) == "interrupted"

@@ -1,7 +1,6 @@
 """What operations cost beside 60,000 addresses in use, 10,000 networks and 1,000 fragments."""
 
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,7 +9,7 @@ import sqlalchemy as sa
 from crowds import add_networks, use_addresses
 from netaddr import IPAddress, IPRange
 from oslo_config.cfg import ConfigOpts
-from reading import Reading
+from reading import Reading, analyze, statistics_of_tables
 
 from qplug.api import NetworkApi
 from qplug.db import connection_url
@@ -104,19 +103,6 @@ class Bench:
         return IPAddress(str(vif.fixed_ips()[0].address))
 
 
-@contextmanager
-def statistics_of_tables(engine: sa.Engine) -> Iterator[None]:
-    """Have MariaDB count the rows it reads, which it else does not."""
-    if engine.dialect.name != "mysql":
-        yield
-        return
-    with engine.connect() as connection:
-        before = connection.exec_driver_sql("SELECT @@GLOBAL.userstat").scalar_one()
-        connection.exec_driver_sql("SET GLOBAL userstat = 1")
-        yield
-        connection.exec_driver_sql(f"SET GLOBAL userstat = {before}")
-
-
 @pytest.fixture
 def engine(conf: ConfigOpts) -> Iterator[sa.Engine]:
     engine = make_engine(connection_url(conf))
@@ -144,9 +130,7 @@ def test_no_operation_costs_more_however_much_else_there_is(
         tx.execution_options(qplug_write_until=0)
         add_networks(tx, PROJECT, 10_000)
         use_addresses(tx, blue, 60_000)
-    if engine.dialect.name == "postgresql":
-        with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-            connection.exec_driver_sql("ANALYZE")
+    analyze(engine)
     engine.dispose()
     for label in ("blue", "green"):
         crowded = bench.costs(label)

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
         SubnetUsage,
         Vif,
     )
+    from qplug.store import Work
 
 DEEP = ("json", "yaml")
 """Formats that show what is nested."""
@@ -99,6 +100,17 @@ FIXED_IP = (
     "mac",
     "project_id",
 )
+PENDING = (
+    "kind",
+    "id",
+    "name",
+    "project_id",
+    "state",
+    "created_at",
+    "due",
+    "attempts",
+    "error",
+)
 DIFFERENCE = (
     "kind",
     "where",
@@ -161,6 +173,13 @@ def info_json_row(vif: "network_info.VIF") -> tuple[Any, ...]:
 def fixed_ip_row(fixed_ip: "FixedIp") -> tuple[Any, ...]:
     """Return the columns of ``FIXED_IP``."""
     return _texts(fixed_ip, FIXED_IP)
+
+
+def pending_row(work: "Work") -> tuple[Any, ...]:
+    """Return the columns of ``PENDING``."""
+    since, due = (f"{moment:%Y-%m-%dT%H:%M:%SZ}" for moment in (work.created_at, work.due))
+    texts = (work.kind, work.id, work.name, work.project_id, work.state, since, due)
+    return (*texts, work.attempts, work.error)
 
 
 def difference_row(difference: "Difference") -> tuple[Any, ...]:

@@ -141,8 +141,8 @@ class InstanceFind(Printed, Lister):
 class InstanceDeallocate(ManagerCommand):
     """Take back all that instances have.
 
-    One that has nothing is no error. What cannot be taken back now is told, and its addresses are
-    held until the instance is deallocated again.
+    One that has nothing is no error. What cannot be taken back now is told; it is pending, and its
+    addresses are held until it is released.
     """
 
     def get_parser(self, prog_name: str) -> ArgumentParser:
@@ -167,7 +167,7 @@ class InstanceDeallocate(ManagerCommand):
         for vif in left:
             LOG.warning(
                 "something of vif %s of instance %s is left and its addresses are held; "
-                "deallocate it again later",
+                "it is tried again later, see 'qplug pending list'",
                 vif,
                 instance,
             )

@@ -37,6 +37,7 @@ class Audit(Printed, Lister):
         "found",
         "plan",
         "kept",
+        "repaired",
     )
 
     def get_parser(self, prog_name: str) -> ArgumentParser:

@@ -2,6 +2,8 @@
 
 import time
 from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
 
@@ -13,9 +15,10 @@ from plants import Planted
 from qplug.errors import InvalidInput, PolicyNotAuthorized
 from qplug.manager.audit import Progress
 from qplug.model import Call, Difference, Network
+from qplug.store.tables import tombstones
 from qplug.testing.chain import RecordedChain, instance
 from qplug.testing.fixtures import ApiOf
-from qplug.testing.values import OTHER_PROJECT, PROJECT, call, network_spec, subnet
+from qplug.testing.values import NOW, OTHER_PROJECT, PROJECT, call, network_spec, subnet
 
 
 @pytest.fixture
@@ -175,7 +178,7 @@ def test_a_subnet_that_ipam_does_not_keep_is_missing(
 
 
 def test_a_subnet_that_the_store_has_not_is_extra(planted: Planted, blue: Network) -> None:
-    more = Network(**vars(blue) | {"subnets": (*blue.subnets, extra := subnet("10.7.0.0/24"))})
+    more = replace(blue, subnets=(*blue.subnets, extra := subnet("10.7.0.0/24")))
     planted.ipam.create_subnets(call(), more)
     (found,) = planted.audit()
     assert (found.kind, found.what, found.label) == ("extra", "subnet", "blue")
@@ -365,6 +368,20 @@ def test_what_a_command_works_on_is_no_difference(planted: Planted, blue: Networ
     assert len(planted.audit()) == 2
 
 
+@pytest.mark.parametrize(("due", "kinds"), [(9e9, set()), (0.0, {"unfinished"})])
+def test_what_a_late_call_gave_is_no_difference_of_its_own(
+    planted: Planted, blue: Network, due: float, kinds: set[str]
+) -> None:
+    gone = planted.stranger(blue)
+    store = planted.chain.manager._chain.store
+    stone = {"id": gone.id, "kind": "vif", "epoch": 0, "created_at": NOW, "details": "{}"}
+    late = stone | {"due": datetime.fromtimestamp(due, UTC), "suspect": "elsewhere a b 1 2"}
+    store.database.write(call(), lambda tx: tx.execute(tombstones.insert(), late))
+    planted.give(blue, gone, "10.0.0.9")
+    planted.attach(blue, gone.id)
+    assert {one.kind for one in planted.audit()} == kinds
+
+
 def test_a_network_that_is_being_made_is_no_difference(planted: Planted, blue: Network) -> None:
     store = planted.chain.manager._chain.store
     spec = network_spec("10.5.0.0/24", label="red")
@@ -384,14 +401,13 @@ def test_a_network_that_is_being_made_is_no_difference(planted: Planted, blue: N
 
 
 def test_networks_of_other_drivers_are_warned_of_and_not_compared(
-    planted: Planted, blue: Network, conf: ConfigOpts, caplog: pytest.LogCaptureFixture
+    planted: Planted, blue: Network, caplog: pytest.LogCaptureFixture
 ) -> None:
     mine = planted.allocated(blue)
     planted.take(blue, mine.vif, mine.address)
     planted.detach(blue, mine.port_id)
-    conf.set_override("driver", "other", "mac")
     chain = planted.chain.manager._chain
-    object.__setattr__(chain, "names", chain.names.__class__(**vars(chain.names) | {"mac": "x"}))
+    object.__setattr__(chain, "names", replace(chain.names, mac="other"))
     assert planted.audit() == []
     assert "1 network(s) are not compared" in caplog.text
 

@@ -1,10 +1,11 @@
 """What an audit repairs, and what it keeps."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
-from netaddr import IPAddress
+from netaddr import IPAddress, IPRange
 from plants import Planted
 
 from qplug.errors import BackendUnavailable
@@ -62,7 +63,7 @@ def test_an_address_that_a_known_vif_has_by_mistake_goes_back_to_its_owner(
     (other,) = planted.chain.admin.get_vifs_by_instance(made.id)
     before = planted.chain.holdings()
     planted.take(blue, mine.vif, mine.address)
-    wrong = other.__class__(**vars(other) | {"instance_id": mine.instance.id})
+    wrong = replace(other, instance_id=mine.instance.id)
     planted.give(blue, wrong, str(mine.address))
     delay = planted.chain.manager.conf
     delay.set_override("reuse_delay", 0, "ipam")
@@ -115,7 +116,7 @@ def test_subnets_that_ipam_lost_are_kept_again_and_addresses_given_back(
 
 
 def test_a_subnet_too_many_is_forgotten(planted: Planted, blue: Network) -> None:
-    more = Network(**vars(blue) | {"subnets": (*blue.subnets, subnet("10.7.0.0/24"))})
+    more = replace(blue, subnets=(*blue.subnets, subnet("10.7.0.0/24")))
     planted.ipam.create_subnets(call(), more)
     (found,) = repaired(planted)
     assert found.repaired
@@ -125,7 +126,7 @@ def test_a_subnet_too_many_is_forgotten(planted: Planted, blue: Network) -> None
 def test_a_subnet_too_many_of_which_vifs_hold_addresses_is_kept(
     planted: Planted, blue: Network
 ) -> None:
-    more = Network(**vars(blue) | {"subnets": (*blue.subnets, subnet("10.7.0.0/24"))})
+    more = replace(blue, subnets=(*blue.subnets, subnet("10.7.0.0/24")))
     planted.ipam.create_subnets(call(), more)
     planted.give(more, planted.stranger(more), "10.7.0.9")
     found = {one.what: one for one in repaired(planted)}
@@ -180,6 +181,19 @@ def test_an_address_that_somebody_else_has_by_now_is_kept(planted: Planted, blue
     assert planted.holders(blue)[str(mine.address)] == stranger.id
 
 
+def test_an_address_that_ipam_refuses_to_give_back_is_kept(planted: Planted, blue: Network) -> None:
+    mine = planted.allocated(blue, "10.0.0.9")
+    planted.take(blue, mine.vif, mine.address)
+    (theirs,) = blue.subnets
+    narrow = replace(theirs, reserved=(IPRange("10.0.0.9", "10.0.0.9"),))
+    planted.ipam.update_subnets(call(), replace(blue, subnets=(narrow,)))
+    (found,) = planted.audit(repair=True)
+    assert not found.repaired
+    assert found.kept is not None
+    assert "it is still so" in found.kept
+    assert [one.address for one in planted.audit()] == [mine.address]
+
+
 def test_an_instance_on_a_lost_network_is_left_as_it_is(planted: Planted, blue: Network) -> None:
     mine = planted.allocated(blue)
     planted.take(blue, mine.vif, mine.address)
@@ -191,6 +205,22 @@ def test_an_instance_on_a_lost_network_is_left_as_it_is(planted: Planted, blue: 
     record = planted.chain.manager._chain.store.instances.get(call(), mine.instance.id)
     assert record is not None
     assert record.state == "active"
+
+
+def test_a_repair_that_is_interrupted_is_unfinished_work_and_done_by_the_next(
+    planted: Planted, blue: Network
+) -> None:
+    mine = planted.allocated(blue)
+    before = planted.chain.holdings()
+    planted.take(blue, mine.vif, mine.address)
+    planted.chain.journal.fail("ipam.add_address", KeyboardInterrupt())
+    with pytest.raises(KeyboardInterrupt):
+        planted.audit(repair=True)
+    (found,) = planted.audit()
+    assert (found.kind, found.instance_id) == ("unfinished", mine.instance.id)
+    (found,) = repaired(planted)
+    assert found.repaired
+    assert planted.chain.holdings() == before
 
 
 def test_the_plan_is_told_before_it_is_carried_out(planted: Planted, blue: Network) -> None:

@@ -186,7 +186,7 @@ class Plans:
 
 def _refuse_still(is_apart: Apart) -> None:
     if is_apart():
-        raise Kept("it is still so after everybody was told; see the log for who refused")
+        raise Kept("all were told what the store says, and it is still so: one refuses it")
 
 
 def _stranger(network: Network, vif_id: str) -> Vif:

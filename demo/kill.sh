@@ -35,8 +35,9 @@ run instance allocate $lives --project alice
 say 'Another one is on its way when its process is killed: addresses and ports of three networks are taken.'
 ends_with 137 kill_after 3 instance allocate $dies --project alice
 
-say 'It is in no list, but nothing of it is forgotten: to the audit it is a difference.'
+say 'It is in no list, but nothing of it is forgotten: it is pending work, and a difference to the audit.'
 run instance list
+run pending list
 run network usage -c network -c cidr -c used
 ends_with 3 run audit
 
@@ -50,5 +51,8 @@ ends_with 137 kill_after 2 instance allocate $dies --project alice
 run instance allocate $dies --project alice
 run audit
 run fixed-ip list -c address -c instance_id
+
+say 'Should the last thing that a dead process sent arrive late: a later command releases its vifs once more.'
+run pending list -c kind -c id -c state -c due
 
 say "Nothing was lost, leaked or given twice. That was SQLite in $folder, which is removed now."

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 from threading import RLock
 from uuid import uuid4
 
+from netaddr import IPAddress
 from oslo_config.cfg import ConfigOpts
 
 from qplug.contracts import AddressPairs, ApiRange, QuantumDriver
@@ -116,7 +117,7 @@ class MemoryQuantum(QuantumDriver, AddressPairs):
         with self._lock:
             network = self._network(project_id, network_id)
             ports = [
-                Port(id=id_, attachment=each.attachment, addresses=each.addresses)
+                Port(id=id_, attachment=each.attachment, addresses=_shown(each))
                 for id_, each in network.ports.items()
             ]
         return iter(ports)
@@ -156,6 +157,10 @@ class MemoryQuantum(QuantumDriver, AddressPairs):
         if network := self._seen(project_id, network_id):
             return network
         raise NetworkNotFound(network_id, project_id)
+
+
+def _shown(port: PortRequest) -> tuple[IPAddress, ...]:
+    return tuple(pair.address for pair in port.address_pairs) or port.addresses
 
 
 def _only(network_id: str, attachment: str, network: _Network) -> str | None:

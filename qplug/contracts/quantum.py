@@ -113,5 +113,7 @@ class AddressPairs(ABC):
     ) -> None:
         """Let the port send as exactly these pairs; none means that port security is off.
 
+        From then on :meth:`QuantumDriver.ports` shows the addresses of the pairs, if there are any.
+
         :raises NetworkNotFound: the project has no such network, or it no such port
         """

@@ -28,7 +28,7 @@ NETWORKS_PAGE = 200
 
 asked: sa.BindParameter[Sequence[str]] = sa.bindparam("ids", expanding=True)
 vifs_with_ids = VifReader(vifs.c.id.in_(asked))
-states_of_vifs = (
+epochs_of_vifs = (
     sa.select(vifs.c.id, instances.c.state, instances.c.epoch)
     .join_from(vifs, instances, instances.c.id == vifs.c.instance_id)
     .where(vifs.c.id.in_(asked))
@@ -113,6 +113,15 @@ class AuditReads:
         """Return those of some vifs that are recorded, as they are at one moment."""
         return self._database.read(call, lambda tx: _vifs(tx, sorted(ids)))
 
+    def epochs(self, call: Call, ids: Sequence[str]) -> Mapping[str, tuple[str, int]]:
+        """Return the states and epochs of the instances of some vifs, a part at a time."""
+        found: dict[str, tuple[str, int]] = {}
+        for start in range(0, len(ids), PAGE):
+            part = {"ids": ids[start : start + PAGE]}
+            rows = self._database.select(call, epochs_of_vifs, part)
+            found |= {row.id: (row.state, row.epoch) for row in rows}
+        return found
+
     def tombstones(self, call: Call, ids: Collection[str]) -> Collection[str]:
         """Return of which vifs or networks a call may yet have its effect, which is waited for."""
         return frozenset(
@@ -169,7 +178,7 @@ def _known(tx: Connection, rows: Sequence[sa.Row[Any]]) -> Sequence[KnownNetwork
 
 
 def _vifs(tx: Connection, ids: Sequence[str]) -> Mapping[str, KnownVif]:
-    states = {row.id: row for row in tx.execute(states_of_vifs, {"ids": ids})}
+    states = {row.id: row for row in tx.execute(epochs_of_vifs, {"ids": ids})}
     return {
         record.vif.id: KnownVif(
             record=record, state=states[record.vif.id].state, epoch=states[record.vif.id].epoch

@@ -279,6 +279,17 @@ class QuantumDriverSuite(DriverSuite, base=True):
         pairs.set_address_pairs(call(), self.project, net, port, [])
         assert driver.port_by_attachment(call(), self.project, net, "vif-1") == port
 
+    def test_a_port_shows_the_addresses_of_its_pairs(self, driver: QuantumDriver) -> None:
+        pairs = provided(driver, AddressPairs)
+        net = self.made(driver)
+        asked = replace(port_request(), address_pairs=(_PAIR,))
+        port = driver.attach_port(call(), self.project, net, asked)
+        others = [replace(_PAIR, address=IPAddress(text)) for text in ("10.0.0.7", "fd00::7")]
+        for wanted in ([_PAIR], others):
+            pairs.set_address_pairs(call(), self.project, net, port, wanted)
+            (shown,) = driver.ports(call(), self.project, net)
+            assert set(shown.addresses) == {pair.address for pair in wanted}
+
     def test_address_pairs_of_what_is_not_there_are_not_found(self, driver: QuantumDriver) -> None:
         pairs = provided(driver, AddressPairs)
         net = self.made(driver)

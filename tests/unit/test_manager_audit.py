@@ -14,11 +14,14 @@ from plants import Planted
 
 from qplug.errors import InvalidInput, PolicyNotAuthorized
 from qplug.manager.audit import Progress
-from qplug.model import Call, Difference, Network
+from qplug.model import AddressPair, Call, Difference, Network, Port, Vif
 from qplug.store.tables import tombstones
 from qplug.testing.chain import RecordedChain, instance
 from qplug.testing.fixtures import ApiOf
 from qplug.testing.values import NOW, OTHER_PROJECT, PROJECT, call, network_spec, subnet
+
+LOOKS_AT_PORTS = 4
+"""For the ports themselves, and three times for their pairs if these differ."""
 
 
 @pytest.fixture
@@ -300,6 +303,58 @@ def test_an_address_of_an_unknown_port_that_ipam_holds_needs_no_plan(
     planted.attach(blue, stranger.id, "10.0.0.9")
     planted.give(blue, stranger, "10.0.0.9")
     assert {one.plan for one in planted.audit()} == {None}
+
+
+# --- address pairs ------------------------------------------------------------------------------
+
+
+def pair(vif: Vif, address: str) -> AddressPair:
+    return AddressPair(mac=vif.mac, address=IPAddress(address))
+
+
+def test_a_port_that_lets_through_other_addresses_differs_where_port_security_is_on(
+    planted: Planted, blue: Network, conf: ConfigOpts
+) -> None:
+    conf.set_override("port_security", True, "quantum")
+    conf.set_override("port_security_link_local", True, "quantum")
+    mine = planted.allocated(blue)
+    planted.allocated(blue)
+    assert planted.audit() == []
+    wrong = [pair(mine.vif, "10.0.0.77"), pair(mine.vif, "fe80::1")]
+    planted.quantum.set_address_pairs(call(), PROJECT, blue.id, mine.port_id, wrong)
+    (found,) = planted.audit()
+    assert facts(found, "kind", "where", "what", "vif_id", "port_id", "wanted", "found") == {
+        "kind": "differing",
+        "where": "quantum",
+        "what": "port",
+        "vif_id": mine.vif.id,
+        "port_id": mine.port_id,
+        "wanted": f"the port lets through {mine.address}",
+        "found": "it lets through 10.0.0.77",
+    }
+    conf.set_override("port_security", False, "quantum")
+    assert planted.audit() == []
+
+
+def test_pairs_that_change_while_they_are_looked_at_are_no_difference(
+    planted: Planted, blue: Network, conf: ConfigOpts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    conf.set_override("port_security", True, "quantum")
+    mine = planted.allocated(blue)
+    right = [pair(mine.vif, str(mine.address))]
+    wrong = [pair(mine.vif, "10.0.0.77")]
+    listing = planted.quantum.ports
+    looks: list[str] = []
+
+    def ports(call: Call, project_id: str, network_id: str) -> Iterator[Port]:
+        looks.append(network_id)
+        pairs = right if len(looks) == LOOKS_AT_PORTS else wrong
+        planted.quantum.set_address_pairs(call, project_id, network_id, mine.port_id, pairs)
+        return listing(call, project_id, network_id)
+
+    monkeypatch.setattr(planted.quantum, "ports", ports)
+    assert planted.audit() == []
+    assert len(looks) == LOOKS_AT_PORTS
 
 
 # --- what others do meanwhile -------------------------------------------------------------------

@@ -6,10 +6,11 @@ from typing import Any
 
 import pytest
 from netaddr import IPAddress, IPRange
+from oslo_config.cfg import ConfigOpts
 from plants import Planted
 
 from qplug.errors import BackendUnavailable
-from qplug.model import Difference, Network
+from qplug.model import AddressPair, Difference, Network
 from qplug.testing.chain import RecordedChain, instance
 from qplug.testing.values import PROJECT, call, subnet
 
@@ -85,6 +86,17 @@ def test_a_port_is_made_again_or_the_other_one_recorded(
     (row,) = planted.chain.manager._chain.store.audit.ports(call())
     assert row.port_id == port
     assert port == (other or port) != mine.port_id
+
+
+def test_address_pairs_are_set_again(planted: Planted, blue: Network, conf: ConfigOpts) -> None:
+    conf.set_override("port_security", True, "quantum")
+    mine = planted.allocated(blue)
+    before = planted.chain.holdings()
+    wrong = [AddressPair(mac=mine.vif.mac, address=IPAddress("10.0.0.77"))]
+    planted.quantum.set_address_pairs(call(), PROJECT, blue.id, mine.port_id, wrong)
+    (found,) = repaired(planted)
+    assert found.repaired
+    assert planted.chain.holdings() == before
 
 
 def test_a_second_port_is_deleted_and_the_vifs_own_stays(planted: Planted, blue: Network) -> None:

@@ -4,11 +4,13 @@ import logging
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import replace
 
+from qplug.contracts import AddressPairs
 from qplug.errors import InvalidInput, QplugError
 from qplug.manager.audit.addresses import Addresses
 from qplug.manager.audit.findings import Finding, Kept, Scope
 from qplug.manager.audit.listings import Listings
 from qplug.manager.audit.networks import Networks
+from qplug.manager.audit.pairs import Pairs
 from qplug.manager.audit.patience import Unhurried
 from qplug.manager.audit.plans import Plans
 from qplug.manager.audit.ports import Ports
@@ -83,6 +85,9 @@ class Auditing:
         yield from Addresses(reads, sightings, plans).findings(call, listings, count)
         count = Count(watch, "ports", 2 * vifs)
         yield from Ports(reads, sightings, plans, call).findings(listings, count)
+        if chain.conf.quantum.port_security and isinstance(chain.quantum, AddressPairs):
+            count = Count(watch, "address pairs", 2 * addresses)
+            yield from Pairs(reads, plans, call).findings(listings, count)
 
     def _warn_of(self, scope: Scope) -> None:
         if scope.networks:

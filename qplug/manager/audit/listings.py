@@ -1,6 +1,6 @@
 """All that drivers and store have, one row at a time."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -32,6 +32,19 @@ class NetworkPlace(NamedTuple):
 
     project_id: str
     network_id: str
+
+
+class PortAddress(NamedTuple):
+    """An address that may be sent from a vif's port."""
+
+    network_id: str
+    vif_id: str
+    address: IPAddress
+
+
+def is_own(address: IPAddress) -> bool:
+    """Say whether it is a link-local address that a host gives itself, and no IPAM does."""
+    return bool(address.version == 6 and address.is_link_local())
 
 
 class Listings:
@@ -76,13 +89,29 @@ class Listings:
         for known in self.networks():
             yield NetworkPlace(known.network.quantum_project, known.network.id)
 
-    def quantum_ports(self) -> Iterator[PortPlace]:
-        """Yield the ports that Quantum has, but for gateways."""
+    def quantum_ports(self, network_ids: Collection[str] = ()) -> Iterator[PortPlace]:
+        """Yield the ports that Quantum has, but for gateways; of some networks or of all."""
         for known in self.networks():
             network = known.network
+            if network_ids and network.id not in network_ids:
+                continue
             for port in self._ports(network):
                 if port.attachment != network.gateway_device:
                     yield PortPlace(network.id, port.attachment, port.id, port.addresses)
+
+    def shown_addresses(self, network_ids: Collection[str] = ()) -> Iterator[PortAddress]:
+        """Yield the addresses that ports show, of some networks or of all."""
+        for port in self.quantum_ports(network_ids):
+            for address in port.addresses:
+                if not is_own(address):
+                    yield PortAddress(port.network_id, port.vif_id, address)
+
+    def addresses_to_show(self) -> Iterator[PortAddress]:
+        """Yield the addresses that ports should show."""
+        absent = self._scope.networks | self._scope.lost
+        for network_id, one in self._reads.allocations(self._call):
+            if network_id not in absent and not is_own(one.address):
+                yield PortAddress(network_id, one.vif_id, one.address)
 
     def _ports(self, network: Network) -> Iterator[Port]:
         project = network.quantum_project

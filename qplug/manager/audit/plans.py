@@ -60,15 +60,21 @@ class Plans:
 
     # --- what the store knows ---
 
-    def settle_instance(self, difference: Difference, known: KnownVif, is_apart: Apart) -> Finding:
-        """Make everybody say of an instance what the store says."""
+    def settle_instance(
+        self, difference: Difference, known: KnownVif, is_apart: Apart | None = None
+    ) -> Finding:
+        """Make everybody say of an instance what the store says.
+
+        :param is_apart: unless it takes too long
+        """
         instance_id = known.record.vif.instance_id
 
         def mend() -> None:
-            if is_apart():
+            if is_apart is None or is_apart():
                 self._refuse_hopeless(instance_id)
                 self._finishing.settle_instance(self._call(), instance_id)
-                _refuse_still(is_apart)
+                if is_apart is not None:
+                    _refuse_still(is_apart)
 
         plan = f"make all say of instance {instance_id} what the store says"
         return Finding(replace(difference, plan=plan), mend)

@@ -7,7 +7,7 @@ from typing import Any
 from netaddr import IPAddress
 
 from qplug.manager.audit.findings import Finding
-from qplug.manager.audit.listings import Listings, PortPlace
+from qplug.manager.audit.listings import Listings, PortPlace, is_own
 from qplug.manager.audit.plans import Plans
 from qplug.manager.audit.progress import Count
 from qplug.manager.audit.sightings import SEVERAL, Sightings, by_vif
@@ -92,7 +92,7 @@ class Ports:
         if port.addresses:
             held = {one.address for one in self._sightings.addresses(port.vif_id)}
             for address in sorted(set(port.addresses) - held):
-                if not address.is_link_local():
+                if not is_own(address):
                     yield self._free(facts, network, port, address)
 
     def _free(self, facts: Any, network: Network, port: PortPlace, address: IPAddress) -> Finding:

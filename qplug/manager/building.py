@@ -49,10 +49,13 @@ class Building:
             planned = self._begin(call, instance, networks, request, epoch, recorded.set)
             if planned is None:
                 return None
+            together = [record.vif.id for record in planned]
             built = []
             for record, addresses in zip(planned, wanted, strict=True):
                 undos.append(Undo())
-                built.append(self._built(call, instance, record, addresses, undos[-1]))
+                record = self._built(call, instance, record, addresses, undos[-1])
+                self._hosts.serve(call, record, undos[-1], together)
+                built.append(record)
             info = self._info.build(call, instance, built)
             self._store.finish(call, instance.id, epoch, built, info.json())
         except BaseException as error:
@@ -117,9 +120,7 @@ class Building:
         if record.vif.mac == NO_MAC:
             record = self._recorded_mac(call, record, undo)
         record = self._addressed(call, record, wanted, undo)
-        record = self._attached(call, instance, record, undo)
-        self._hosts.serve(call, record, undo)
-        return record
+        return self._attached(call, instance, record, undo)
 
     def _recorded_mac(self, call: Call, record: VifRecord, undo: Undo) -> VifRecord:
         undo.add(

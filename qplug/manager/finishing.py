@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 
-from qplug.manager.chain import Chain, undoing
+from qplug.manager.chain import Chain, attempt, undoing
 from qplug.manager.hosts import Hosts
 from qplug.manager.info import Info
 from qplug.manager.late_writes import LateWrites
@@ -27,6 +27,7 @@ class Finishing:
     def __init__(self, chain: Chain, hosts: Hosts, info: Info, *, patient: bool = True) -> None:
         self._chain = chain
         self._store = chain.store
+        self._hosts = hosts
         self._info = info
         self._release = Release(chain, hosts, patient=patient)
         self._settling = Settling(chain, hosts)
@@ -98,9 +99,21 @@ class Finishing:
     def _released(self, call: Call, leaving: Leaving, failures: list[str]) -> Sequence[VifRecord]:
         tried = [self._release.vif(call, record, failures) for record in leaving.vifs]
         left = [record for record in tried if record is not None]
+        if leaving.half_built:
+            self._remove_gateways(call, leaving, left)
         late = self._chain.overtime(call)
         self._store.instances.forget(late, leaving, left, "; ".join(failures))
         return left
+
+    def _remove_gateways(self, call: Call, leaving: Leaving, left: Sequence[VifRecord]) -> None:
+        """Remove the gateways that were made for it; one that stays is the next instance's."""
+        used = {record.network.id for record in left}
+        for network in {record.network.id: record.network for record in leaving.vifs}.values():
+            if network.id not in used:
+                attempt(
+                    f"network '{network.label}' keeps its gateway, though nobody uses it",
+                    partial(self._hosts.remove_gateway, call, network, ()),
+                )
 
     def _resume_instance(self, call: Call, instance_id: str) -> None:
         found = self._store.instances.resume_update(call, instance_id)

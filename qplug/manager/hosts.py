@@ -1,7 +1,7 @@
 """What is done on the host of a network: gateway, translation and DHCP."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 
 from netaddr import IPAddress
@@ -107,12 +107,17 @@ class Hosts:
                 call, network.quantum_project, network.id, network.gateway_device
             )
 
-    def serve(self, call: Call, record: VifRecord, undo: Undo) -> None:
-        """Have DHCP answer a vif; the first of a network gets it its gateway and port."""
+    def serve(
+        self, call: Call, record: VifRecord, undo: Undo, together: Collection[str] = ()
+    ) -> None:
+        """Have DHCP answer a vif; the first of a network gets it its gateway and port.
+
+        :param together: the ids of the vifs that are made with this one, or not at all
+        """
         if not self._serves:
             return
         network = self._hosted(call, record.network)
-        self._enable_gateway(call, network, record.vif.instance_id, undo)
+        self._enable_gateway(call, network, {record.vif.id, *together}, undo)
         if not self._chain.serves_dhcp:
             return
         host = dhcp_host(record)
@@ -123,13 +128,15 @@ class Hosts:
         with step(call, "dhcp", "serving the vif"):
             self._chain.dhcp.apply(call, network, changed=[host])
 
-    def _enable_gateway(self, call: Call, network: Network, instance_id: str, undo: Undo) -> None:
+    def _enable_gateway(
+        self, call: Call, network: Network, together: Collection[str], undo: Undo
+    ) -> None:
         chain, project, device = self._chain, network.quantum_project, network.gateway_device
         if self._gateway_port(call, network) is not None:
             return
         undo.add(
             "the gateway could not be taken back",
-            lambda: self._remove_gateway(call, network, instance_id),
+            lambda: self.remove_gateway(call, network, together),
         )
         with step(call, "l3", "enabling the gateway"):
             chain.l3.enable_gateway(call, network)
@@ -137,10 +144,15 @@ class Hosts:
             request = PortRequest(attachment=device)
             chain.quantum.attach_port(call, project, network.id, request)
 
-    def _remove_gateway(self, call: Call, network: Network, instance_id: str) -> None:
-        """Remove a gateway made for an instance that failed, unless others rely on it by now."""
+    def remove_gateway(self, call: Call, network: Network, failed: Collection[str]) -> None:
+        """Remove a gateway made for vifs that failed, unless others rely on it by now.
+
+        Those may be of the same instance, where another process has taken it over.
+        """
         late = self._chain.overtime(call)
-        if not self._chain.store.networks.has_vifs(late, network.id, besides=instance_id):
+        if self._serves and not self._chain.store.networks.has_vifs(
+            late, network.id, besides=failed
+        ):
             self.stop(late, network, nat=False)
 
     def change(self, call: Call, record: VifRecord) -> None:

@@ -133,9 +133,9 @@ class InstanceStore:
         """
 
         def work(tx: Connection) -> None:
+            _leave(tx, instance_id, "building", epoch, network_info=network_info)
             insert_allocations(tx, built)
             finish_vifs(tx, built)
-            _leave(tx, instance_id, "building", epoch, network_info=network_info)
 
         self._changing_addresses(call, work, built)
 
@@ -211,11 +211,11 @@ class InstanceStore:
         info = {} if network_info is None else {"network_info": network_info}
 
         def work(tx: Connection) -> None:
+            _leave(tx, known.instance.id, "updating", known.epoch, **info)
             for gone in removed:
                 delete_allocation(tx, gone)
             insert_allocations(tx, added)
             finish_vifs(tx, attached)
-            _leave(tx, known.instance.id, "updating", known.epoch, **info)
 
         self._changing_addresses(call, work, added)
 
@@ -263,19 +263,19 @@ class InstanceStore:
         key = {"instance": instance_id}
 
         def work(tx: Connection) -> Leaving | None:
-            mark, attempts = self._marks.new(call), 0
+            mark, found = self._marks.new(call), None
             if not tx.execute(enter, key | mark.columns() | {"state": "deleting"}).rowcount:
                 found = tx.execute(judge, {"key": instance_id}).one_or_none()
                 if found is None:
                     return None
-                attempts = found.attempts
                 if not self._taken(tx, found, mark, "deleting"):
                     raise InstanceInTransition(instance_id, found.state)
             hide_vifs(tx, instance_id)
             leaving = Leaving(
                 instance_id=instance_id,
                 epoch=mark.epoch,
-                attempts=attempts,
+                attempts=0 if found is None else found.attempts,
+                half_built=found is not None and found.state == "building",
                 vifs=vifs_of_instance.read(tx, **key),
             )
             written(leaving)
@@ -342,6 +342,8 @@ class InstanceStore:
         self, call: Call, work: Callable[[Connection], None], added: Sequence[VifRecord]
     ) -> None:
         """Write addresses, once whoever had them before has been forgotten.
+
+        The work asks first for the mark, without which there may be no vif to write them for.
 
         IPAM takes an address back, and may give it again, before that command writes so here.
         """

@@ -126,11 +126,11 @@ class NetworkStore:
         query = sa.select(networks.c.id).where(networks.c.host == host)
         return self._database.read(call, lambda tx: tx.execute(query).scalars().all())
 
-    def has_vifs(self, call: Call, network_id: str, *, besides: str) -> bool:
-        """Say whether instances besides that one are on a network, or about to be."""
+    def has_vifs(self, call: Call, network_id: str, *, besides: Collection[str]) -> bool:
+        """Say whether vifs besides those are on a network, or about to be."""
         others = sa.and_(
             vifs.c.network_id == network_id,
-            vifs.c.instance_id != besides,
+            vifs.c.id.not_in(besides),
             vifs.c.state != "deleting",
         )
         query = sa.select(vifs.c.id).where(others).limit(1)

@@ -50,6 +50,8 @@ class Leaving:
     attempts: int
     """How often that was tried before."""
     vifs: Sequence[VifRecord]
+    half_built: bool = False
+    """Whether a command was at making it."""
 
 
 instance_with_id = sa.select(instances).where(instances.c.id == sa.bindparam("instance"))

@@ -547,8 +547,9 @@ def test_others_rely_on_a_network_unless_they_are_being_deleted(
     state: str, besides_itself: bool, relied_on: bool, store: Store
 ) -> None:
     net = kept(store)
-    joined = join(store, net, state=state)
-    besides = joined if besides_itself else str(uuid4())
+    joined = store.instances.get(call(), join(store, net, state=state))
+    assert joined is not None
+    besides = [one.vif.id for one in joined.vifs] if besides_itself else [str(uuid4())]
     assert store.networks.has_vifs(call(), net.id, besides=besides) is relied_on
 
 

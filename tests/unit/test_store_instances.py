@@ -202,6 +202,19 @@ def test_what_another_command_took_up_is_neither_finished_nor_abandoned(
     assert store.instances.get(call(), mine.id) == known
 
 
+def test_who_lost_an_instance_that_is_gone_by_now_hears_so_at_once(
+    store: Store, blue: Network
+) -> None:
+    mine = instance()
+    (record,) = begun(store, mine, blue)
+    overdue(store)
+    leaving = store.instances.begin_delete(call(), mine.id)
+    assert leaving is not None
+    store.instances.forget(call(), leaving, (), "")
+    with pytest.raises(InstanceInTransition):
+        store.instances.finish(call(0.2), mine.id, EPOCH, [given(record, "10.0.0.2")], "[]")
+
+
 # --- changing -----------------------------------------------------------------------------------
 
 

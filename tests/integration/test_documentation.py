@@ -90,6 +90,13 @@ def test_the_commands_of_the_networks_page_run_as_written(tmp_path: Path) -> Non
     assert "| blue    | 10.20.1.0/24 |       0 |" in usage
 
 
+def test_the_commands_of_the_audit_page_run_as_written(tmp_path: Path) -> None:
+    commands = script("docs/audit.md")
+    assert "qplug audit --repair" in commands
+    printed = typed(commands, tmp_path)
+    assert printed.count("| kind | where | what |") == 2
+
+
 def test_the_commands_on_logs_run_as_written(tmp_path: Path) -> None:
     printed = typed(script("docs/operating.md", "Logs"), tmp_path)
     (shown,) = [b.text for b in blocks("docs/operating.md", "Logs") if b.language == "text"]

@@ -39,8 +39,8 @@ class Installation:
 
     def __init__(self, qplug: Commands, folder: Path) -> None:
         self.qplug = qplug
-        self._store, self._backup = folder / "store.sqlite", folder / "backup.sqlite"
-        qplug.configure(f"[database]\nconnection = sqlite:///{self._store}")
+        self._folder = folder
+        qplug.configure(f"[database]\nconnection = sqlite:///{folder / 'store.sqlite'}")
         qplug.configure(f"[ipam_nova]\nconnection = sqlite:///{folder / 'ipam.sqlite'}")
         qplug.configure("[ipam]\nreuse_delay = 0")
         assert qplug("network create blue --cidr 10.0.0.0/24").code == 0
@@ -53,13 +53,13 @@ class Installation:
         (subnet,) = vif["network"]["subnets"]
         return key, subnet["ips"][0]["address"]
 
-    def back_up(self) -> None:
-        """Keep a copy of the store."""
-        copied(self._store, self._backup)
+    def back_up(self, what: str = "store") -> None:
+        """Keep a copy of the store, or of IPAM."""
+        copied(self._folder / f"{what}.sqlite", self._folder / f"{what}.backup")
 
-    def restore(self) -> None:
+    def restore(self, what: str = "store") -> None:
         """Put the copy back."""
-        copied(self._backup, self._store)
+        copied(self._folder / f"{what}.backup", self._folder / f"{what}.sqlite")
 
     def audit(self, options: str = "") -> tuple[int, list[dict[str, Any]]]:
         """Return the exit code and what differs."""
@@ -132,6 +132,25 @@ def test_an_address_that_another_instance_got_since_stays_with_that_one(
         assert {one["kind"] for one in found} == {"extra", "wrong_owner"}
         assert not any(one["repaired"] for one in found)
     assert site.allocated()[1] != address
+
+
+# --- IPAM is old --------------------------------------------------------------------------------
+
+
+def test_what_the_store_has_is_given_to_nobody_else_by_an_old_ipam_and_given_back_by_a_repair(
+    site: Installation,
+) -> None:
+    _, known = site.allocated()
+    site.back_up("ipam")
+    later = [site.allocated()[1] for _ in range(2)]
+    site.restore("ipam")
+    refused = site.qplug("instance allocate --project a", str(uuid4()))
+    assert "the store has it for another vif" in refused.sentence
+    code, found = site.audit("--repair")
+    assert (code, {one["kind"] for one in found}) == (0, {"missing"})
+    assert sorted(one["address"] for one in found) == later
+    assert site.audit() == (0, [])
+    assert site.allocated()[1] not in [known, *later]
 
 
 # --- store and IPAM are old ---------------------------------------------------------------------

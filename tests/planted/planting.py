@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+import suites
 
 SUITES = Path(__file__).with_name("suites.py")
 
@@ -26,8 +27,19 @@ class Fault:
 
     @property
     def name(self) -> str:
-        """Return a short name without spaces."""
+        """A short name without spaces."""
         return self.plant.__name__
+
+    @property
+    def row(self) -> str:
+        """The fault as a row of the table in docs/testing.md."""
+        name, _, test = self.test.partition("::")
+        shipped = next(each for each in getattr(suites, name).__mro__ if _is_shipped(each))
+        return f"| {self.tells} | `{shipped.__name__}` | `{test}` |"
+
+
+def _is_shipped(suite: type) -> bool:
+    return suite.__module__.startswith("qplug.testing")
 
 
 FAULTS: list[Fault] = []

@@ -1,37 +1,41 @@
-"""Faults of the manager: what it undoes, holds, and keeps for a later try."""
+"""Faults of the manager in what it undoes."""
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
 import pytest
 from planting import fault
 
-from qplug.errors import Unavailable
 from qplug.manager import building
 from qplug.manager.building import Building
 from qplug.manager.chain import Chain, Undo
 from qplug.manager.changing import Changing
 from qplug.manager.creating import Creating
-from qplug.manager.finishing import Finishing
 from qplug.manager.fixed_ips import FixedIps
 from qplug.manager.hosts import Hosts
-from qplug.manager.release import Release
 from qplug.model import Call
 from qplug.store import VifRecord
-from qplug.store.instances import InstanceStore
 
 DONE_OR_NOTHING = "Failing::test_whichever_call_fails_all_is_done_or_nothing"
-PENDING = "Failing::test_what_cannot_be_undone_is_pending_and_nobody_sees_or_gets_it"
-DEALLOCATION = "Failing::test_whichever_call_fails_a_deallocation_gets_through_with_all_others"
-DELETION = "Failing::test_whichever_call_fails_a_deletion_is_refused_or_carried_on_with"
+
+
+def _given_another(
+    plant: pytest.MonkeyPatch, part: type, method: str, kind: type, other: Callable[[Any], Any]
+) -> None:
+    """Have a method get another argument in place of its one of a kind."""
+    real: Callable[..., Any] = getattr(part, method)
+
+    def wrong(*args: Any) -> Any:
+        return real(*(other(each) if isinstance(each, kind) else each for each in args))
+
+    plant.setattr(part, method, wrong)
 
 
 def _without_undo(plant: pytest.MonkeyPatch, part: type, method: str) -> None:
-    """Have a step, whose last argument is an undo, register what nobody will run."""
-    real: Callable[..., Any] = getattr(part, method)
-    plant.setattr(part, method, lambda self, *args: real(self, *args[:-1], Undo()))
+    """Have a step register its undo where nobody will run it."""
+    _given_another(plant, part, method, Undo, lambda _: Undo())
 
 
 @fault(
@@ -89,12 +93,7 @@ def an_untyped_error_goes_through(plant: pytest.MonkeyPatch) -> None:
     says="answers: the tables say",
 )
 def dhcp_is_told_too_early(plant: pytest.MonkeyPatch) -> None:
-    real = Hosts.serve
-
-    def serve(self: Hosts, call: Call, record: VifRecord, undo: Undo) -> None:
-        real(self, call, replace(record, allocations=()), undo)
-
-    plant.setattr(Hosts, "serve", serve)
+    _given_another(plant, Hosts, "serve", VifRecord, lambda vif: replace(vif, allocations=()))
 
 
 @fault(
@@ -144,95 +143,3 @@ def the_undo_takes_what_was_there(plant: pytest.MonkeyPatch) -> None:
         self._chain.ipam.deallocate(call, record.network, record.vif)
 
     plant.setattr(FixedIps, "_take_back", take_back)
-
-
-@fault(
-    "A deallocation keeps the MAC addresses",
-    caught_by=f"{DEALLOCATION}[works and is unavailable-once]",
-    says="macs: the tables say []",
-)
-def a_mac_address_is_not_given_back(plant: pytest.MonkeyPatch) -> None:
-    plant.setattr(Release, "mac", lambda self, call, record: None)
-
-
-@fault(
-    "Addresses are released though their port could not be",
-    caught_by=f"{DEALLOCATION}[unavailable-once]",
-    says="ports: the tables say",
-)
-def addresses_go_before_their_port(plant: pytest.MonkeyPatch) -> None:
-    real = Release.port
-
-    def port(self: Release, call: Call, record: VifRecord) -> None:
-        with suppress(Unavailable):
-            real(self, call, record)
-
-    plant.setattr(Release, "port", port)
-
-
-@fault(
-    "A deallocation ends with the first vif of which something is left",
-    caught_by=f"{DEALLOCATION}[unavailable-once]",
-    says="2 <= 1",
-)
-def one_failure_stops_a_deallocation(plant: pytest.MonkeyPatch) -> None:
-    real = Release.vif
-
-    def vif(self: Release, call: Call, record: VifRecord, failures: list[str]) -> VifRecord | None:
-        return record if failures else real(self, call, record, failures)
-
-    plant.setattr(Release, "vif", vif)
-
-
-@fault(
-    "A deletion leaves the network in Quantum",
-    caught_by=f"{DELETION}[works and is unavailable-once]",
-    says="ports: the tables say {}",
-)
-def a_network_stays_in_quantum(plant: pytest.MonkeyPatch) -> None:
-    plant.setattr(Release, "in_quantum", lambda self, call, network: None)
-
-
-@fault(
-    "An allocation whose undo fails is forgotten, as if nothing were left of it",
-    caught_by=f"{PENDING}[allocate-unavailable]",
-    says="[] = get_pending()",
-)
-def a_failed_undo_is_forgotten(plant: pytest.MonkeyPatch) -> None:
-    real = InstanceStore.abandon
-
-    def abandon(self: InstanceStore, call: Call, key: str, epoch: int, failure: Any) -> Any:
-        return real(self, call, key, epoch, None)
-
-    plant.setattr(InstanceStore, "abandon", abandon)
-
-
-@fault(
-    "An undo releases addresses though their port could not be taken back",
-    caught_by=f"{PENDING}[allocate-unavailable]",
-    says="has a port and no address",
-)
-def an_address_in_use_is_not_held(plant: pytest.MonkeyPatch) -> None:
-    real = Undo.add
-
-    def add(self: Undo, what: str, take_back: Any, *, if_clean: bool = False) -> None:
-        real(self, what, take_back)
-
-    plant.setattr(Undo, "add", add)
-
-
-@fault(
-    "Pending work is dropped when it is tried again and fails",
-    caught_by=f"{DEALLOCATION}[unavailable-once]",
-    says="[] = get_pending()",
-)
-def work_tried_in_vain_is_dropped(plant: pytest.MonkeyPatch) -> None:
-    real = Finishing._release_instance
-
-    def release(self: Finishing, call: Call, instance_id: str) -> str | None:
-        failure = real(self, call, instance_id)
-        for work in self._store.work.all(call, instance_id):
-            self.forget(call, work)
-        return failure
-
-    plant.setattr(Finishing, "_release_instance", release)

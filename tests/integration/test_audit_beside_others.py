@@ -2,7 +2,7 @@
 
 import random
 import time
-from contextlib import closing
+from contextlib import ExitStack, closing
 
 import pytest
 from oslo_config.cfg import ConfigOpts
@@ -62,9 +62,12 @@ def test_work_in_progress_is_no_difference(shared: ConfigOpts, repair: bool) -> 
             api.create(network_spec(f"10.{number}.0.0/24", f"fd00:{number}::/112", label=label))
         for _ in range(20):
             api.allocate_for_instance(instance(), ON_BOTH)
-    workers = [start(lambda seed=seed: busy(shared, seed)) for seed in range(WORKERS)]  # type: ignore[misc]  # bound now
     audits = 0
-    with closing(create_manager(shared)) as manager:
+    with ExitStack() as closing_all:
+        workers = [start(lambda seed=seed: busy(shared, seed)) for seed in range(WORKERS)]  # type: ignore[misc]  # bound now
+        for worker in workers:
+            closing_all.callback(worker.kill)
+        manager = closing_all.enter_context(closing(create_manager(shared)))
         api = NetworkApi(manager, Context(is_admin=True))
         until = time.monotonic() + SECONDS
         while time.monotonic() < until:

@@ -12,6 +12,16 @@ import pytest
 pytest.register_assert_rewrite(
     *[
         f"{__name__}.{module}"
-        for module in ("suite", "migrations", "ipam", "quantum", "mac", "l3", "dhcp", "failing")
+        for module in (
+            "suite",
+            "migrations",
+            "ipam",
+            "quantum",
+            "mac",
+            "l3",
+            "dhcp",
+            "failing",
+            "crash",
+        )
     ]
 )

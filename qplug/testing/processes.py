@@ -53,8 +53,8 @@ class Child:
     def __init__(self, work: Callable[[], object]) -> None:
         self._pipe, writing = os.pipe()
         self._status: int | None = None
-        self._pid = os.fork()
-        if not self._pid:
+        self.pid = os.fork()
+        if not self.pid:
             _finish(work, writing)
         os.close(writing)
 
@@ -72,17 +72,17 @@ class Child:
 
     def resume(self) -> None:
         """Let it go on that was stopped."""
-        os.kill(self._pid, signal.SIGCONT)
+        os.kill(self.pid, signal.SIGCONT)
 
     def kill(self) -> None:
         """End it, unless it has ended."""
         if self._status is None:
-            os.kill(self._pid, signal.SIGKILL)
+            os.kill(self.pid, signal.SIGKILL)
             self()
 
     def _wait(self, options: int = 0) -> bool:
         """Wait for a change, and say whether it is that it was stopped."""
-        _, status = os.waitpid(self._pid, options)
+        _, status = os.waitpid(self.pid, options)
         if os.WIFSTOPPED(status):
             return True
         self._status = status

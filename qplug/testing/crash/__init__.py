@@ -1,0 +1,6 @@
+"""The suites of processes that end, or stand still, in the middle of an operation."""
+
+from qplug.testing.crash.killing import KillSuite
+from qplug.testing.crash.pausing import PauseSuite
+
+__all__ = ["KillSuite", "PauseSuite"]

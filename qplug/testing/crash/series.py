@@ -1,0 +1,117 @@
+"""One operation, struck at each of its points in turn, with somebody else at work beside it."""
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from qplug.errors import QplugError
+from qplug.testing.crash.bystander import Bystander
+from qplug.testing.crash.judge import changes_in, faults_in
+from qplug.testing.crash.operations import Operation
+from qplug.testing.crash.points import COMMIT, Points, kinds_of, pause
+from qplug.testing.crash.stage import Stage
+from qplug.testing.crash.world import Onlooker, World
+from qplug.testing.processes import Child, die_with_parent
+
+MANY = 300
+"""Every operation has less points than that."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Strike:
+    """An operation whose process was struck."""
+
+    point: str
+    """Before or after what that was."""
+    victim: Child
+    before: World
+    """What there was when it began."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Series:
+    """An operation with all that its tests need."""
+
+    stage: Stage
+    onlooker: Onlooker
+    beside: Bystander
+    operation: Operation
+    strike: Callable[[], object]
+    """What is done in the victim."""
+    watch: Callable[[Points], AbstractContextManager[None]]
+    """How its commits are counted."""
+
+    def strikes(self) -> Iterator[Strike]:
+        """Yield a struck process for each point. The last time none is, and it must succeed.
+
+        Nobody works beside it before and after, and somebody does in between.
+        """
+        for number in range(MANY):
+            points = Points(number, self.strike)
+            child = Child(partial(self._victim, points))
+            try:
+                assert child.stops(), f"'{self.operation}' cannot be prepared: {child().said}"
+                before = self.onlooker.begin()
+                self.beside.work()
+                child.resume()
+                child.stops()
+                if not points.struck:
+                    self._end(child, before, number)
+                    return
+                yield Strike(point=points.struck, victim=child, before=before)
+                self.beside.rest()
+            finally:
+                child.kill()
+        raise AssertionError(f"there is no end of points of '{self.operation}'")
+
+    def judge(self, strike: Strike) -> World:
+        """Find no fault with what is there, and nothing half-done; return it."""
+        self.beside.rest()
+        after = self.onlooker.look()
+        where = f"'{self.operation}', struck {strike.point}"
+        faults = faults_in(after)
+        assert not faults, "\n".join([where, *faults])
+        changes = changes_in(strike.before, after)
+        if changes:
+            assert changes == [self.operation.touches], f"{where}, changes others: {changes}"
+            assert after.done, f"{where}, is half-done"
+        return after
+
+    def _victim(self, points: Points) -> str:
+        die_with_parent()
+        with self.stage.opened(points.watch) as opened, self.watch(points):
+            self.operation.prepare(opened.api)
+            pause()  # until the parent has looked at what is there
+            with points.counted():
+                failed = _failure(partial(self.operation.act, opened.api))
+        return json.dumps({"failed": failed, "passed": points.passed})
+
+    def _end(self, child: Child, before: World, number: int) -> None:
+        ended = child()
+        assert ended.status == 0, ended.said
+        told = json.loads(ended.said)
+        assert told["failed"] is None
+        assert number >= self.operation.least, f"'{self.operation}' has {number} points"
+        missing = {*self.operation.kinds, COMMIT} - kinds_of(told["passed"])
+        assert not missing, f"'{self.operation}' has no points of {sorted(missing)}"
+        strike = Strike(point="nowhere", victim=child, before=before)
+        assert self.judge(strike).done
+
+
+def outcome_of(child: Child) -> str | None:
+    """Return with what error an operation ended; ``None`` if it succeeded."""
+    ended = child()
+    assert ended.status == 0, ended.said
+    failed: str | None = json.loads(ended.said)["failed"]
+    return failed
+
+
+def _failure(act: Callable[[], Any]) -> str | None:
+    try:
+        act()
+    except QplugError as error:
+        return f"{type(error).__name__}: {error}"
+    return None

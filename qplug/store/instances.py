@@ -157,7 +157,8 @@ class InstanceStore:
                 ids = tx.execute(mine).scalars().all()
                 delete_released(tx, instance_id, gone=ids, freed=ids)
 
-        self._database.write(call, work)
+        with self._marks.leaving(epoch):
+            self._database.write(call, work)
 
     # --- changing ---
 
@@ -228,7 +229,8 @@ class InstanceStore:
     def cancel_update(self, call: Call, instance_id: str, epoch: int) -> None:
         """Take away the mark that :meth:`begin_update` set, if it did and it is still there."""
         change = _mark(instance_id, "updating", epoch) | {"state": "active"} | ENDED
-        self._database.write(call, lambda tx: tx.execute(leave, change))
+        with self._marks.leaving(epoch):
+            self._database.write(call, lambda tx: tx.execute(leave, change))
 
     def postpone_update(
         self, call: Call, instance_id: str, epoch: int, failure: str, attempts: int = 0
@@ -238,7 +240,8 @@ class InstanceStore:
         :param attempts: how often that was tried before
         """
         change = _mark(instance_id, "updating", epoch) | postponed(attempts, failure)
-        self._database.write(call, lambda tx: tx.execute(leave_for_later, change))
+        with self._marks.leaving(epoch):
+            self._database.write(call, lambda tx: tx.execute(leave_for_later, change))
 
     def cache_info(self, call: Call, known: InstanceRecord, network_info: str) -> None:
         """Keep the network info of an active instance, unless it changed since it was read."""
@@ -300,13 +303,15 @@ class InstanceStore:
                 tx.execute(leave_for_later, later)
             delete_released(tx, known.instance_id, gone=ids - kept, freed=ids - held)
 
-        self._database.write(call, work)
+        with self._marks.leaving(known.epoch):
+            self._database.write(call, work)
 
     def postpone_delete(self, call: Call, known: Leaving, failure: str) -> None:
         """Leave an instance marked, with all that is not known to be released."""
         mine = _mark(known.instance_id, "deleting", known.epoch)
         later = mine | postponed(known.attempts, failure)
-        self._database.write(call, lambda tx: tx.execute(leave_for_later, later))
+        with self._marks.leaving(known.epoch):
+            self._database.write(call, lambda tx: tx.execute(leave_for_later, later))
 
     # --- taking over ---
 

@@ -6,6 +6,8 @@ of several only one succeeds, and the old worker, should it wake up, cannot end 
 """
 
 import random
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -51,6 +53,7 @@ class Marks:
 
     def __init__(self, host: str) -> None:
         self._host = host
+        self._left: set[int] = set()
 
     def new(self, call: Call, epoch: int | None = None) -> Mark:
         """Return a mark that lasts until after the deadline of the call."""
@@ -65,9 +68,23 @@ class Marks:
         """The process that asks."""
         return this_worker(self._host)
 
+    @contextmanager
+    def leaving(self, epoch: int) -> Iterator[None]:
+        """Write inside of this that a command of this process does no more of its work.
+
+        Where that cannot be written, this process knows it all the same.
+        """
+        try:
+            yield
+        except BaseException:
+            self._left.add(epoch)
+            raise
+
     def is_free(self, row: Row[Any]) -> bool:
-        """Say whether nobody works on a row: it has ``worker`` and ``overdue``."""
-        return row.worker is None or row.overdue or Worker.parsed(row.worker).is_dead(self.here)
+        """Say whether nobody works on a row: it has ``worker``, ``epoch`` and ``overdue``."""
+        if row.worker is None or row.overdue or row.epoch in self._left:
+            return True
+        return Worker.parsed(row.worker).is_dead(self.here)
 
 
 def judged(table: sa.Table) -> sa.Select[Any]:

@@ -91,7 +91,8 @@ class NetworkUpdates:
     def cancel(self, call: Call, network_id: str, epoch: int) -> None:
         """Take away the mark that :meth:`begin` set, if it did and it is still there."""
         change = networks.update().where(_marked(network_id, epoch)).values(state="active", **ENDED)
-        self._database.write(call, lambda tx: tx.execute(change))
+        with self._marks.leaving(epoch):
+            self._database.write(call, lambda tx: tx.execute(change))
 
 
 def _marked(network_id: str, epoch: int) -> sa.ColumnElement[bool]:

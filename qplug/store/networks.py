@@ -215,14 +215,16 @@ class NetworkStore:
             mine = sa.and_(_is_same(tx, network), networks.c.epoch == epoch)
             return tx.execute(change.where(mine)).rowcount > 0
 
-        return self._database.write(call, work)
+        with self._marks.leaving(epoch):
+            return self._database.write(call, work)
 
     def forget(self, call: Call, network: Network, epoch: int) -> None:
         """Remove a network that this command builds or deletes, with its subnets."""
         hidden = networks.delete().where(
             networks.c.state.in_(["building", "deleting"]), networks.c.epoch == epoch
         )
-        self._database.write(call, lambda tx: tx.execute(hidden.where(_is_same(tx, network))))
+        with self._marks.leaving(epoch):
+            self._database.write(call, lambda tx: tx.execute(hidden.where(_is_same(tx, network))))
 
     def postpone(
         self, call: Call, network_id: str, epoch: int, failure: str, attempts: int = 0
@@ -236,7 +238,8 @@ class NetworkStore:
         )
         later = networks.update().where(mine).values(due=until)
         change = postponed(attempts, failure)
-        self._database.write(call, lambda tx: tx.execute(later, change))
+        with self._marks.leaving(epoch):
+            self._database.write(call, lambda tx: tx.execute(later, change))
 
     # --- changing ---
 
@@ -343,7 +346,8 @@ class NetworkStore:
         )
         change = networks.update().where(mine).values(state="active", adopted=adopted, **ENDED)
         if deletion.fresh:
-            self._database.write(call, lambda tx: tx.execute(change))
+            with self._marks.leaving(deletion.epoch):
+                self._database.write(call, lambda tx: tx.execute(change))
 
     # --- taking over ---
 

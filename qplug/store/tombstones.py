@@ -144,4 +144,5 @@ class Tombstones:
         if failure is None:
             later["error"] = None
         change = later | {"key": stone.id, "seen": stone.epoch}
-        self._database.write(call, lambda tx: tx.execute(leave_for_later, change))
+        with self._marks.leaving(stone.epoch):
+            self._database.write(call, lambda tx: tx.execute(leave_for_later, change))

@@ -81,7 +81,7 @@ class WorkStore:
 def _queries(
     table: sa.Table, name: sa.ColumnElement[Any], state: sa.ColumnElement[Any]
 ) -> tuple[sa.Select[Any], sa.Select[Any]]:
-    of_all = ("id", "project_id", "worker", "due", "attempts", "error", "created_at")
+    of_all = ("id", "project_id", "epoch", "worker", "due", "attempts", "error", "created_at")
     columns = (*(table.c[each] for each in of_all), name.label("name"), state.label("state"))
     query = sa.select(*columns, overdue(table)).where(table.c.due.is_not(None))
     ordered = query.order_by(table.c.due).limit(LIMIT)

@@ -5,6 +5,7 @@ may be given or named. ``clock``, ``new_id`` and ``statements`` stand for time, 
 Which database it is, ``qplug.testing.databases`` tells.
 """
 
+import math
 import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -19,7 +20,7 @@ from qplug.api import NetworkApi
 from qplug.config import load_config
 from qplug.contracts import KINDS
 from qplug.factory import create_manager
-from qplug.manager import Context, Manager
+from qplug.manager import Context, Manager, pending
 from qplug.testing.clock import Clock, Ids, Statements, counted_statements
 from qplug.testing.databases import ServerDatabases, database_of, default_kind
 
@@ -47,6 +48,12 @@ def statements() -> Iterator[Statements]:
     """Return the SQL that is sent during the test; clear it after what should not count."""
     with counted_statements() as seen:
         yield seen
+
+
+@pytest.fixture
+def one_look(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have a manager look at pending work once, and not every second, which no count could bear."""
+    monkeypatch.setattr(pending, "INTERVAL", math.inf)
 
 
 @pytest.fixture

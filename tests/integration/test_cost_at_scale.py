@@ -22,7 +22,7 @@ from qplug.testing.databases import every_database
 from qplug.testing.fixtures import ApiOf, MakeManager
 from qplug.testing.values import OTHER_PROJECT, PROJECT, network_spec
 
-pytestmark = [pytest.mark.integration, every_database]
+pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("one_look"), every_database]
 
 FRAGMENTS = 1000
 

@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import NoReturn
 
 import pytest
-import sqlalchemy as sa
 from agreement import Agreement, agreement
 from disks import Disk, small_disk
 from moments import moments
@@ -15,7 +14,6 @@ from qplug.api import NetworkApi
 from qplug.db.sqlite import ROOM
 from qplug.errors import DatabaseUnavailable, Unavailable
 from qplug.model import Instance
-from qplug.store.tables import instances
 from qplug.testing.chain import instance
 from qplug.testing.fixtures import ApiOf, MakeManager
 from qplug.testing.requirements import require
@@ -137,23 +135,12 @@ def test_a_deletion_of_a_network_goes_on_when_there_is_room(
             api.create(GREEN)
 
 
-def test_an_allocation_that_found_no_room_to_be_taken_back_is_when_the_manual_is_followed(
-    api: NetworkApi, records: Agreement, disk: Disk, database_url: str
+def test_an_allocation_that_found_no_room_to_be_taken_back_is_by_whoever_comes_next(
+    api: NetworkApi, records: Agreement, disk: Disk
 ) -> None:
     before, mine = records.holdings(), instance()
     with moments(lambda _: disk.fill()) as fills:
         for _ in fills.each_of(lambda: api.allocate_for_instance(mine)):
             disk.clear()
-            mark_for_release(database_url, mine)
             api.deallocate_for_instance(mine.id)
             assert records.holdings() == before
-
-
-def mark_for_release(url: str, mine: Instance) -> None:
-    """Do what docs/operating.md says of rows that no process works on."""
-    abandoned = instances.c.state.in_(["building", "updating"])
-    mark = instances.update().where(instances.c.id == mine.id, abandoned).values(state="deleting")
-    engine = sa.create_engine(url)
-    with engine.begin() as connection:
-        connection.execute(mark)
-    engine.dispose()

@@ -12,6 +12,7 @@ from oslo_config.cfg import ConfigOpts
 from qplug import loader
 from qplug.api import NetworkApi
 from qplug.db import connection_url
+from qplug.manager import pending
 from qplug.model import mac_address
 from qplug.store.tables import allocations, instances, networks, subnets, vifs
 from qplug.testing.chain import instance
@@ -21,7 +22,7 @@ from qplug.testing.fixtures import ApiOf, MakeManager
 from qplug.testing.requirements import require
 from qplug.testing.values import NOW, OTHER_PROJECT, network_spec
 
-pytestmark = every_database
+pytestmark = [every_database, pytest.mark.usefixtures("one_look")]
 
 MANY = 2500
 
@@ -128,6 +129,23 @@ def test_operations_on_one_vif_take_few_statements_whatever_else_there_is(
     assert cost(lambda: api.remove_fixed_ip_from_instance(mine.id, address)) == (10, 4)
     assert cost(lambda: api.deallocate_for_instance(mine.id)) == (10, 5)
     assert cost(lambda: api.deallocate_for_instance(mine.id)) == (1, 1)
+
+
+def test_a_look_at_pending_work_takes_three_statements_however_much_is_active(
+    api: NetworkApi, conf: ConfigOpts, statements: Statements, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    crowd(conf)
+    mine = instance()
+    api.allocate_for_instance(mine)
+
+    def cost() -> int:
+        statements.clear()
+        api.allocate_for_instance(mine)
+        return len(statements)
+
+    without = cost()
+    monkeypatch.setattr(pending, "INTERVAL", 0)
+    assert cost() == without + 3
 
 
 def test_long_lists_are_read_in_pages_not_rows(

@@ -4,11 +4,12 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
 
-from qplug.manager.audit.findings import Finding
+from qplug.manager.audit.findings import Finding, kept
 from qplug.manager.audit.listings import Listings
 from qplug.manager.audit.plans import Plans
 from qplug.manager.audit.progress import Count
 from qplug.manager.audit.sightings import Sightings, by_vif
+from qplug.manager.audit.strangers import Strangers
 from qplug.manager.audit.tallies import differing
 from qplug.model import Allocation, Call, Difference, Network
 from qplug.store.audit import AuditReads, KnownVif
@@ -19,10 +20,13 @@ Rows = Mapping[str, Sequence[Allocation]]
 class Addresses:
     """Finds addresses that only one of the two has, or that they have for different vifs."""
 
-    def __init__(self, reads: AuditReads, sightings: Sightings, plans: Plans) -> None:
+    def __init__(
+        self, reads: AuditReads, sightings: Sightings, plans: Plans, strangers: Strangers
+    ) -> None:
         self._reads = reads
         self._sightings = sightings
         self._plans = plans
+        self._strangers = strangers
 
     def findings(self, call: Call, listings: Listings, count: Count) -> Iterator[Finding]:
         """Yield what is certain after a third look, at single vifs."""
@@ -60,7 +64,7 @@ class Addresses:
         )
         home = known.record.network
         if network is None or network.id != home.id:
-            return self._plans.kept(difference, f"the vif is on another network, '{home.label}'")
+            return kept(difference, f"the vif is on another network, '{home.label}'")
         return self._plans.settle_instance(difference, known, partial(self._is_held, row))
 
     def _unknown(self, row: Allocation, network: Network | None) -> Finding:
@@ -70,7 +74,7 @@ class Addresses:
             wanted="nothing: the store knows no such vif",
             found=f"IPAM has given {row.address} to it",
         )
-        return self._plans.release(difference, row.vif_id, network)
+        return self._strangers.release(difference, row.vif_id, network)
 
     # --- the store alone has it ---
 
@@ -87,7 +91,7 @@ class Addresses:
         if holder is not None and self._is_held(_given_to(holder, row)):
             found = f"IPAM has given it to vif {holder}"
             difference = Difference(kind="wrong_owner", **facts, wanted=wanted, found=found)
-            return self._plans.kept(difference, "two vifs claim it; release one of them")
+            return kept(difference, "two vifs claim it; release one of them")
         found = "IPAM has not given it to the vif"
         difference = Difference(kind="missing", **facts, wanted=wanted, found=found)
         return self._plans.settle_instance(difference, known, lambda: not self._is_held(row))

@@ -16,6 +16,7 @@ from qplug.manager.audit.plans import Plans
 from qplug.manager.audit.ports import Ports
 from qplug.manager.audit.progress import Count, Watch
 from qplug.manager.audit.sightings import Sightings
+from qplug.manager.audit.strangers import Strangers
 from qplug.manager.audit.subnets import Subnets
 from qplug.manager.audit.unfinished import unfinished
 from qplug.manager.chain import Chain
@@ -54,7 +55,7 @@ class Auditing:
         :param planned: is called before a plan is carried out
         :raises InvalidInput: the store knows one of those vifs
         """
-        patient = Unhurried(call.request_id, call.now, float(self._chain.conf.operation_timeout))
+        patient = Unhurried(call.request_id, call.now, call.deadline)
         if known := sorted(self._chain.store.audit.vifs(patient, release)):
             wanted = "one that the store does not know; deallocate its instance instead"
             raise InvalidInput("vif to release", known[0], wanted)
@@ -73,18 +74,19 @@ class Auditing:
         """Yield what is found, in an order in which no repair is in the way of a later one."""
         chain, scope, reads = self._chain, Scope(), self._chain.store.audit
         sightings, listings = Sightings(chain, call), Listings(chain, call, scope)
-        plans = Plans(chain, self._hosts, self._release, self._pending, call, release, scope)
+        plans = Plans(chain, self._hosts, self._pending, sightings, call, scope)
+        strangers = Strangers(chain, self._release, sightings, call, release)
         addresses, vifs, networks = reads.counts(call)
         yield from unfinished(call, chain.store.work, plans)
         count = Count(watch, "subnets", networks)
         yield from Subnets(chain, call, plans).findings(scope, count)
         self._warn_of(scope)
         count = Count(watch, "networks", 2 * networks)
-        yield from Networks(chain, call, plans).findings(listings, scope, count)
+        yield from Networks(chain, call).findings(listings, scope, count)
         count = Count(watch, "addresses", 2 * addresses)
-        yield from Addresses(reads, sightings, plans).findings(call, listings, count)
+        yield from Addresses(reads, sightings, plans, strangers).findings(call, listings, count)
         count = Count(watch, "ports", 2 * vifs)
-        yield from Ports(reads, sightings, plans, call).findings(listings, count)
+        yield from Ports(reads, sightings, plans, strangers, call).findings(listings, count)
         if chain.conf.quantum.port_security and isinstance(chain.quantum, AddressPairs):
             count = Count(watch, "address pairs", 2 * addresses)
             yield from Pairs(reads, plans, call).findings(listings, count)
@@ -102,5 +104,5 @@ def _mended(finding: Finding, mend: Callable[[], object]) -> Difference:
     try:
         mend()
     except (QplugError, Kept) as error:
-        return finding.kept(str(error))
+        return replace(finding.difference, kept=str(error))
     return replace(finding.difference, repaired=True)

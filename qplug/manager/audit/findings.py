@@ -16,9 +16,10 @@ class Finding:
     is_asked_for: bool = False
     """Whether this very thing was named by the caller, so that it needs no other word."""
 
-    def kept(self, reason: str) -> Difference:
-        """Return it as what is left alone, or could not be repaired."""
-        return replace(self.difference, kept=reason)
+
+def kept(difference: Difference, reason: str) -> Finding:
+    """Return what is left alone."""
+    return Finding(replace(difference, kept=reason))
 
 
 class Kept(Exception):

@@ -2,9 +2,8 @@
 
 from collections.abc import Iterator
 
-from qplug.manager.audit.findings import Finding, Scope
+from qplug.manager.audit.findings import Finding, Scope, kept
 from qplug.manager.audit.listings import SETTLED, Listings, NetworkPlace
-from qplug.manager.audit.plans import Plans
 from qplug.manager.audit.progress import Count
 from qplug.manager.audit.tallies import differing
 from qplug.manager.chain import Chain, step
@@ -14,10 +13,9 @@ from qplug.model import Call, Difference
 class Networks:
     """Finds networks that only one of the two has. None of them is ever made or deleted here."""
 
-    def __init__(self, chain: Chain, call: Call, plans: Plans) -> None:
+    def __init__(self, chain: Chain, call: Call) -> None:
         self._chain = chain
         self._call = call
-        self._plans = plans
         self._reads = chain.store.audit
 
     def findings(self, listings: Listings, scope: Scope, count: Count) -> Iterator[Finding]:
@@ -53,7 +51,7 @@ class Networks:
             "an older copy of the store may not know it, or it is another installation's; "
             "adopt it with 'qplug network create --uuid', or delete it in Quantum"
         )
-        yield self._plans.kept(difference, reason)
+        yield kept(difference, reason)
 
     def _is_known(self, place: NetworkPlace) -> bool:
         key = place.network_id
@@ -76,7 +74,7 @@ class Networks:
             wanted=f"Quantum has it for project '{place.project_id}'",
             found="Quantum has it not",
         )
-        yield self._plans.kept(difference, "it cannot be made again with the same id")
+        yield kept(difference, "it cannot be made again with the same id")
 
     def _exists(self, place: NetworkPlace) -> bool:
         with step(self._call, "quantum", "looking for the network"):

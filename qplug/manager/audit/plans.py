@@ -1,9 +1,7 @@
-"""What a repair does about each difference, and how it makes sure that it still should."""
+"""What a repair does about what the store knows, and how it makes sure that it still should."""
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from dataclasses import replace
-
-from netaddr import IPAddress
 
 from qplug.errors import NothingPending
 from qplug.manager.audit.findings import Finding, Kept, Scope
@@ -12,53 +10,33 @@ from qplug.manager.chain import Chain, step
 from qplug.manager.finishing import Finishing
 from qplug.manager.hosts import Hosts
 from qplug.manager.pending import Pending
-from qplug.manager.release import Release
-from qplug.manager.requests import is_uuid
-from qplug.model import Call, Difference, Network, Vif
-from qplug.store import NO_MAC, VifRecord, Work
+from qplug.model import Call, Difference, Network
+from qplug.store import Work
 from qplug.store.audit import KnownVif
 from qplug.store.records import new_epoch
-
-UNKNOWN = (
-    "it may be of an instance that an older copy of the store does not know, or of another "
-    "installation; 'qplug audit --release {}' releases it"
-)
-"""Why what has a vif that the store knows nothing of is never released on a guess."""
 
 Apart = Callable[[], bool]
 """Looks whether a difference is still there."""
 
 
 class Plans:
-    """Gives each difference its plan, or the reason why it has none.
-
-    :param names: the vifs that the caller named to be released
-    """
+    """Gives differences of what the store knows their plans."""
 
     def __init__(
         self,
         chain: Chain,
         hosts: Hosts,
-        release: Release,
         pending: Pending,
+        sightings: Sightings,
         call: Call,
-        names: Collection[str],
         scope: Scope,
     ) -> None:
         self._chain = chain
         self._hosts = hosts
-        self._release = release
         self._pending = pending
+        self._sightings = sightings
         self._request_id = call.request_id
-        self._sightings = Sightings(chain, call)
-        self._names = names
         self._scope = scope
-
-    def kept(self, difference: Difference, reason: str) -> Finding:
-        """Leave it alone."""
-        return Finding(replace(difference, kept=reason))
-
-    # --- what the store knows ---
 
     def settle_instance(
         self, difference: Difference, known: KnownVif, is_apart: Apart | None = None
@@ -135,51 +113,9 @@ class Plans:
                 if one.kind != "vif" or one.is_due:
                     raise Kept(one.error or "it could not be finished")
 
-        verb = "make everybody say again what the store says"
-        plan = verb if work.state == "updating" else "release all that is left of it"
+        settles, releases = "make all say what the store says", "release all that is left of it"
+        plan = settles if work.state == "updating" else releases
         return Finding(replace(difference, plan=plan), mend)
-
-    # --- what it does not know ---
-
-    def release(self, difference: Difference, vif_id: str, network: Network | None) -> Finding:
-        """Keep what a vif has that the store does not know, unless the caller named it."""
-        if vif_id not in self._names:
-            return self.kept(difference, UNKNOWN.format(vif_id))
-        if network is None:
-            return self.kept(difference, "the store does not know its network either")
-
-        def mend() -> None:
-            for _, known, _ in self._sightings.certain([vif_id], lambda _: None):
-                if known is None:
-                    self._released(network, vif_id)
-                    return
-            raise Kept("somebody works on the vif, or the store knows it by now")
-
-        plan = f"release all that vif {vif_id} has on network '{network.label}'"
-        return Finding(replace(difference, plan=plan), mend, is_asked_for=True)
-
-    def hold(
-        self, difference: Difference, network: Network, vif_id: str, address: IPAddress
-    ) -> Finding:
-        """Have IPAM give an address to the unknown vif whose port shows it, and so to nobody."""
-        if not is_uuid(vif_id):
-            return self.kept(difference, f"'{vif_id}' is no vif's id, for which it could be held")
-
-        def mend() -> None:
-            vif, call = _stranger(network, vif_id), self._call()
-            with step(call, "ipam", "holding an address"):
-                self._chain.ipam.add_address(call, network, vif, wanted=address)
-
-        plan = f"have IPAM hold it for vif {vif_id}, so that nobody else is given it"
-        return Finding(replace(difference, plan=plan), mend)
-
-    def _released(self, network: Network, vif_id: str) -> None:
-        failures: list[str] = []
-        record = VifRecord(vif=_stranger(network, vif_id), network=network)
-        if self._release.vif(self._call(), record, failures) is not None:
-            raise Kept("; ".join(failures))
-
-    # --- for all ---
 
     @property
     def _finishing(self) -> Finishing:
@@ -193,14 +129,3 @@ class Plans:
 def _refuse_still(is_apart: Apart) -> None:
     if is_apart():
         raise Kept("all were told what the store says, and it is still so: one refuses it")
-
-
-def _stranger(network: Network, vif_id: str) -> Vif:
-    """Return a vif of which nothing is known but its id; its instance goes by the same."""
-    return Vif(
-        id=vif_id,
-        network_id=network.id,
-        instance_id=vif_id,
-        project_id=network.quantum_project,
-        mac=NO_MAC,
-    )

@@ -6,11 +6,12 @@ from typing import Any
 
 from netaddr import IPAddress
 
-from qplug.manager.audit.findings import Finding
+from qplug.manager.audit.findings import Finding, kept
 from qplug.manager.audit.listings import Listings, PortPlace, is_own
 from qplug.manager.audit.plans import Plans
 from qplug.manager.audit.progress import Count
 from qplug.manager.audit.sightings import SEVERAL, Sightings, by_vif
+from qplug.manager.audit.strangers import Strangers
 from qplug.manager.audit.tallies import differing
 from qplug.model import Call, Difference, Network
 from qplug.store.audit import AuditReads, KnownVif
@@ -21,10 +22,18 @@ Rows = Mapping[str, Sequence[PortPlace]]
 class Ports:
     """Finds ports that only one of the two has, and addresses that only such a port shows."""
 
-    def __init__(self, reads: AuditReads, sightings: Sightings, plans: Plans, call: Call) -> None:
+    def __init__(
+        self,
+        reads: AuditReads,
+        sightings: Sightings,
+        plans: Plans,
+        strangers: Strangers,
+        call: Call,
+    ) -> None:
         self._reads = reads
         self._sightings = sightings
         self._plans = plans
+        self._strangers = strangers
         self._call = call
 
     def findings(self, listings: Listings, count: Count) -> Iterator[Finding]:
@@ -70,7 +79,7 @@ class Ports:
             found=f"Quantum has port {port.port_id}{' for it too' if is_second else ''}",
         )
         if home.id != network.id:
-            return self._plans.kept(difference, f"the vif is on another network, '{home.label}'")
+            return kept(difference, f"the vif is on another network, '{home.label}'")
         if is_second:
             return self._plans.delete_port(difference, known, str(port.port_id))
         is_apart = partial(self._is_apart, network, port.vif_id)
@@ -79,7 +88,7 @@ class Ports:
     def _unknown(self, port: PortPlace, network: Network) -> Iterator[Finding]:
         facts = _facts(port, network)
         shown = ", ".join(map(str, port.addresses))
-        yield self._plans.release(
+        yield self._strangers.release(
             Difference(
                 kind="extra",
                 **facts,
@@ -102,7 +111,7 @@ class Ports:
             wanted=f"port {port.port_id} shows {address}",
             found="IPAM has not given it to the vif, so that another one may get it",
         )
-        return self._plans.hold(difference, network, port.vif_id, address)
+        return self._strangers.hold(difference, network, port.vif_id, address)
 
     # --- the store alone has it ---
 

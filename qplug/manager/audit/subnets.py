@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from functools import partial
 from typing import Literal
 
-from qplug.manager.audit.findings import Finding, Scope
+from qplug.manager.audit.findings import Finding, Scope, kept
 from qplug.manager.audit.listings import SETTLED
 from qplug.manager.audit.plans import Plans
 from qplug.manager.audit.progress import Count
@@ -76,7 +76,7 @@ class Subnets:
             found=found,
         )
         if reason is not None:
-            return self._plans.kept(difference, reason)
+            return kept(difference, reason)
         is_apart = partial(self._is_apart, network, subnet_id)
         return self._plans.settle_network(difference, network, is_apart)
 

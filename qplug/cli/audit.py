@@ -78,7 +78,7 @@ class Audit(Printed, Lister):
         with progress_bar() as bar:
             for found in self.api.audit(
                 repair=parsed_args.repair,
-                release=parsed_args.release,
+                release=tuple(parsed_args.release),
                 planned=lambda difference: bar.say(_line(difference)),
                 watch=bar.show,
             ):

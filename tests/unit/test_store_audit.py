@@ -178,6 +178,15 @@ def test_vifs_are_known_with_the_state_of_their_instance(store: Store) -> None:
     assert store.audit.vifs(call(), []) == {}
 
 
+def test_epochs_are_read_a_part_at_a_time(store: Store, statements: Statements) -> None:
+    (blue,) = made(store, 1)
+    ids = [one.vif_id for one in used(store, blue, PAGE + 5, "updating")]
+    statements.clear()
+    assert store.audit.epochs(call(), [*ids, str(uuid4())]) == dict.fromkeys(ids, ("updating", 7))
+    assert len(statements) == 2
+    assert store.audit.epochs(call(), []) == {}
+
+
 @pytest.mark.parametrize("text", ["blåhaj", "a\0b", "\udcff"])
 def test_what_no_vif_can_be_called_is_known_nowhere(store: Store, text: str) -> None:
     assert store.audit.vifs(call(), [text]) == {}

@@ -16,16 +16,10 @@ from qplug.db.engine import make_engine
 from qplug.manager import Context, Manager
 from qplug.model import Instance, Network, PortRequest
 from qplug.store.tables import allocations, instances, networks, tombstones, vifs
-from qplug.testing.recording import (
-    Entry,
-    Journal,
-    RecordingDhcp,
-    RecordingIpam,
-    RecordingL3,
-    RecordingMac,
-    RecordingQuantum,
-)
+from qplug.testing.memory import MemoryDhcp, MemoryL3, MemoryMac
+from qplug.testing.recording import Journal
 from qplug.testing.values import NOW, PROJECT, call, network_spec
+from qplug.testing.watching import DriverCall, watched
 
 CHANGED_BY_LOOKING = {"epoch", "network_info"}
 
@@ -56,7 +50,7 @@ class BreakingJournal(Journal):
         super().mend()
         self._broken = ()
 
-    def run(self, entry: Entry, work: Callable[[], Any]) -> Any:
+    def run(self, entry: DriverCall, work: Callable[[], Any]) -> Any:
         """Note a call, and do its work unless it is to fail before."""
         if len(self.entries) not in self._broken:
             return super().run(entry, work)
@@ -81,11 +75,12 @@ class RecordedChain:
         **given: Any,
     ) -> None:
         self.journal = journal or Journal()
-        self.ipam = RecordingIpam(conf, self.journal)
-        self.quantum = RecordingQuantum(conf, self.journal)
-        self.mac = RecordingMac(conf, self.journal)
-        self.l3 = RecordingL3(conf, self.journal)
-        self.dhcp = RecordingDhcp(conf, self.journal)
+        noted = self.journal.run
+        self.ipam = watched(MemoryIpam(conf), "ipam", noted)
+        self.quantum = watched(MemoryQuantum(conf), "quantum", noted)
+        self.mac = watched(MemoryMac(conf), "mac", noted)
+        self.l3 = watched(MemoryL3(conf), "l3", noted)
+        self.dhcp = watched(MemoryDhcp(conf), "dhcp", noted)
         self.manager = make_manager(**{kind: getattr(self, kind) for kind in KINDS} | given)
         self.admin = NetworkApi(self.manager, Context(is_admin=True))
         self._engine = make_engine(connection_url(conf))

@@ -6,7 +6,7 @@ returns ``work()``, or raises in its place, before or after it, or waits, or end
 """
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from inspect import signature
 from typing import Any, TypeVar, cast
 
@@ -44,7 +44,7 @@ def watched(driver: D, kind: str, watcher: Watcher) -> D:
     What the driver calls of itself is not seen. Where a method returns an iterator, each further
     item is a call of its own, as drivers may ask their backend for the next page then.
     """
-    return cast("D", _Watched(driver, kind, watcher))
+    return cast("D", _Watched(_Watch(driver, kind, watcher)))
 
 
 def promised(driver: type) -> frozenset[str]:
@@ -53,27 +53,21 @@ def promised(driver: type) -> frozenset[str]:
     return frozenset(name for name in names if callable(getattr(driver, name)))
 
 
-class _Watched:
-    """Stands before a driver and says that it is of its class."""
+class _Watch:
+    """Has the calls of a driver go by a watcher."""
 
     def __init__(self, driver: Driver, kind: str, watcher: Watcher) -> None:
-        methods = promised(type(driver))
-        self.__dict__.update(_driver=driver, _kind=kind, _watcher=watcher, _methods=methods)
+        self.driver = driver
+        self.methods = promised(type(driver))
+        self._kind = kind
+        self._watcher = watcher
 
-    @property  # type: ignore[misc]  # what isinstance() asks besides type()
-    def __class__(self) -> type:
-        return type(self.__dict__["_driver"])
+    def seen(self, name: str, method: Callable[..., Any]) -> Callable[..., Any]:
+        """Return a method that the watcher is told of."""
+        shape = signature(getattr(type(self.driver), name))
 
-    def __getattr__(self, name: str) -> Any:
-        found = getattr(self._driver, name)
-        return self._seen(name, found) if name in self._methods else found
-
-    def __setattr__(self, name: str, value: object) -> None:
-        setattr(self._driver, name, value)
-
-    def _seen(self, name: str, method: Callable[..., Any]) -> Callable[..., Any]:
         def seen(*args: Any, **kwargs: Any) -> Any:
-            (_, call), *given = signature(method).bind(*args, **kwargs).arguments.items()
+            _, (_, call), *given = shape.bind(self.driver, *args, **kwargs).arguments.items()
             made = DriverCall(self._kind, name, dict(given), call.deadline)
             answer = self._watcher(made, lambda: method(*args, **kwargs))
             return self._read(made, answer) if isinstance(answer, Iterator) else answer
@@ -81,7 +75,27 @@ class _Watched:
         return seen
 
     def _read(self, made: DriverCall, answer: Iterator[Any]) -> Iterator[Any]:
-        reading = DriverCall(made.kind, made.method, made.args, made.deadline, reading=True)
-        end = object()
+        reading, end = replace(made, reading=True), object()
         while (item := self._watcher(reading, lambda: next(answer, end))) is not end:
             yield item
+
+
+class _Watched:
+    """Stands before a driver and says that it is of its class."""
+
+    def __init__(self, watch: _Watch) -> None:
+        self.__dict__["_watch"] = watch
+
+    @property  # type: ignore[misc]  # what isinstance() asks besides type()
+    def __class__(self) -> type:
+        return type(self._watch.driver)
+
+    def __getattr__(self, name: str) -> Any:
+        found = getattr(self._watch.driver, name)
+        return self._watch.seen(name, found) if name in self._watch.methods else found
+
+    def __setattr__(self, name: str, value: object) -> None:
+        setattr(self._watch.driver, name, value)
+
+    def __delattr__(self, name: str) -> None:
+        delattr(self._watch.driver, name)

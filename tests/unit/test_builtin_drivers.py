@@ -24,15 +24,8 @@ from qplug.testing.l3 import L3DriverSuite
 from qplug.testing.mac import MacDriverSuite
 from qplug.testing.memory import MemoryDhcp, MemoryL3, MemoryMac
 from qplug.testing.quantum import QuantumDriverSuite, port_request
-from qplug.testing.recording import (
-    Journal,
-    Recording,
-    RecordingDhcp,
-    RecordingIpam,
-    RecordingL3,
-    RecordingMac,
-    RecordingQuantum,
-)
+from qplug.testing.recording import STEPS, Journal
+from qplug.testing.watching import watched
 
 
 @pytest.fixture
@@ -49,7 +42,7 @@ def journal() -> Journal:
 @pytest.fixture
 def broken_journal() -> Journal:
     journal = Journal()
-    for step in Recording.STEPS:
+    for step in STEPS:
         journal.fail(step, BackendUnavailable("the journal", "told to"))
     return journal
 
@@ -75,14 +68,14 @@ class TestMemoryIpamDerivingByAccount(IpamDriverSuite):
         return MemoryIpam(conf)
 
 
-class TestRecordingIpam(IpamDriverSuite):
+class TestWatchedIpam(IpamDriverSuite):
     @pytest.fixture
     def driver(self, conf: ConfigOpts, journal: Journal) -> IpamDriver:
-        return RecordingIpam(conf, journal)
+        return watched(MemoryIpam(conf), "ipam", journal.run)
 
     @pytest.fixture
     def gone_driver(self, conf: ConfigOpts, broken_journal: Journal) -> Driver:
-        return RecordingIpam(conf, broken_journal)
+        return watched(MemoryIpam(conf), "ipam", broken_journal.run)
 
 
 # --- quantum ------------------------------------------------------------------------------------
@@ -102,16 +95,16 @@ class TestMemoryQuantum(QuantumDriverSuite):
         driver.make_port(project_id, network_id, port_request(attachment))
 
 
-class TestRecordingQuantum(TestMemoryQuantum):
+class TestWatchedQuantum(TestMemoryQuantum):
     backend_can_go = True
 
     @pytest.fixture
     def driver(self, conf: ConfigOpts, journal: Journal) -> QuantumDriver:
-        return RecordingQuantum(conf, journal)
+        return watched(MemoryQuantum(conf), "quantum", journal.run)
 
     @pytest.fixture
     def gone_driver(self, conf: ConfigOpts, broken_journal: Journal) -> Driver:
-        return RecordingQuantum(conf, broken_journal)
+        return watched(MemoryQuantum(conf), "quantum", broken_journal.run)
 
 
 class TestLocalQuantum(QuantumDriverSuite):
@@ -154,16 +147,16 @@ class TestMemoryMac(MacDriverSuite):
         return MemoryMac(conf, size=0)
 
 
-class TestRecordingMac(MacDriverSuite):
+class TestWatchedMac(MacDriverSuite):
     can_run_out = False
 
     @pytest.fixture
     def driver(self, conf: ConfigOpts, journal: Journal) -> MacDriver:
-        return RecordingMac(conf, journal)
+        return watched(MemoryMac(conf), "mac", journal.run)
 
     @pytest.fixture
     def gone_driver(self, conf: ConfigOpts, broken_journal: Journal) -> Driver:
-        return RecordingMac(conf, broken_journal)
+        return watched(MemoryMac(conf), "mac", broken_journal.run)
 
 
 # --- l3 -----------------------------------------------------------------------------------------
@@ -177,14 +170,14 @@ class TestNullL3(L3DriverSuite):
         return NullL3(conf)
 
 
-class TestRecordingL3(L3DriverSuite):
+class TestWatchedL3(L3DriverSuite):
     @pytest.fixture
     def driver(self, conf: ConfigOpts, journal: Journal) -> L3Driver:
-        return RecordingL3(conf, journal)
+        return watched(MemoryL3(conf), "l3", journal.run)
 
     @pytest.fixture
     def gone_driver(self, conf: ConfigOpts, broken_journal: Journal) -> Driver:
-        return RecordingL3(conf, broken_journal)
+        return watched(MemoryL3(conf), "l3", broken_journal.run)
 
     def has_gateway(self, driver: L3Driver, network: Network) -> bool:
         assert isinstance(driver, MemoryL3)
@@ -206,14 +199,14 @@ class TestNullDhcp(DhcpDriverSuite):
         return NullDhcp(conf)
 
 
-class TestRecordingDhcp(DhcpDriverSuite):
+class TestWatchedDhcp(DhcpDriverSuite):
     @pytest.fixture
     def driver(self, conf: ConfigOpts, journal: Journal) -> DhcpDriver:
-        return RecordingDhcp(conf, journal)
+        return watched(MemoryDhcp(conf), "dhcp", journal.run)
 
     @pytest.fixture
     def gone_driver(self, conf: ConfigOpts, broken_journal: Journal) -> Driver:
-        return RecordingDhcp(conf, broken_journal)
+        return watched(MemoryDhcp(conf), "dhcp", broken_journal.run)
 
     def answers(self, driver: DhcpDriver, network: Network) -> Answers | None:
         assert isinstance(driver, MemoryDhcp)

@@ -23,8 +23,9 @@ from qplug.store.tables import local_networks, networks
 from qplug.testing.chain import RecordedChain, instance
 from qplug.testing.clock import Clock
 from qplug.testing.fixtures import ApiOf
-from qplug.testing.recording import Entry, Journal
+from qplug.testing.recording import Journal
 from qplug.testing.values import DEFAULT_PROJECT, OTHER_PROJECT, PROJECT, call
+from qplug.testing.watching import DriverCall
 
 STEPS = ["quantum.detach_port", "dhcp.apply", "ipam.deallocate", "mac.deallocate"]
 
@@ -286,7 +287,7 @@ class SlowJournal(Journal):
     late = 0.0
     slow = ""
 
-    def run(self, entry: Entry, work: Callable[[], Any]) -> Any:
+    def run(self, entry: DriverCall, work: Callable[[], Any]) -> Any:
         if entry.step == self.slow:
             self.late += 10_000
         return super().run(entry, work)

@@ -22,8 +22,9 @@ from qplug.store.tables import instances, networks, vifs
 from qplug.testing.chain import RecordedChain, instance
 from qplug.testing.clock import Clock
 from qplug.testing.fixtures import ApiOf, MakeManager
-from qplug.testing.recording import Entry, Journal
+from qplug.testing.recording import Journal
 from qplug.testing.values import NOW, PROJECT, call, network_spec
+from qplug.testing.watching import DriverCall
 
 MakeChain = Callable[..., RecordedChain]
 ADMIN = Context(is_admin=True)
@@ -40,7 +41,7 @@ def init_host(chain: RecordedChain) -> list[tuple[str, Any]]:
     return [(entry.step, label_of(entry)) for entry in chain.journal.entries]
 
 
-def label_of(entry: Entry) -> str | None:
+def label_of(entry: DriverCall) -> str | None:
     network: Network | None = entry.args.get("network")
     return network.label if network else None
 
@@ -248,13 +249,15 @@ def test_a_host_does_not_start_with_other_drivers_than_its_networks_were_made_wi
 class SlowJournal(Journal):
     """A journal on whose clock every step takes a while."""
 
-    def __init__(self, monkeypatch: pytest.MonkeyPatch, seconds: float) -> None:
+    seconds = 0.0
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         super().__init__()
-        self._seconds, self._spent, real = seconds, 0.0, time.monotonic
+        self._spent, real = 0.0, time.monotonic
         monkeypatch.setattr(time, "monotonic", lambda: real() + self._spent)
 
-    def run(self, entry: Entry, work: Callable[[], Any]) -> Any:
-        self._spent += self._seconds
+    def run(self, entry: DriverCall, work: Callable[[], Any]) -> Any:
+        self._spent += self.seconds
         return super().run(entry, work)
 
 
@@ -262,12 +265,11 @@ def test_each_of_many_networks_has_an_operations_time_of_its_own(
     make_chain: MakeChain, conf: ConfigOpts, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     conf.set_override("operation_timeout", 60)
-    chain = make_chain(journal=Journal())
+    slow = SlowJournal(monkeypatch)
+    chain = make_chain(journal=slow)
     for number in range(10):
         chain.network(f"10.{number}.0.0/24", label=f"net-{number}")
-    slow = SlowJournal(monkeypatch, seconds=25)
-    for driver in (chain.l3, chain.dhcp):
-        driver.journal = slow
+    slow.seconds = 25
     chain.manager.init_host(ADMIN)
     assert len(chain.l3.translated) == 10
 

@@ -16,8 +16,9 @@ from qplug.model import Instance, NetworkRequest
 from qplug.network_info import NetworkInfo
 from qplug.testing.chain import RecordedChain, instance
 from qplug.testing.databases import every_database
-from qplug.testing.recording import Entry, Journal
+from qplug.testing.recording import Journal
 from qplug.testing.suite import race
+from qplug.testing.watching import DriverCall
 
 pytestmark = every_database
 
@@ -33,7 +34,7 @@ class Gate(Journal):
         super().__init__()
         self.reached, self.opened = Event(), Event()
 
-    def run(self, entry: Entry, work: Callable[[], Any]) -> Any:
+    def run(self, entry: DriverCall, work: Callable[[], Any]) -> Any:
         if entry.step == self.step:
             self.reached.set()
             assert self.opened.wait(30)

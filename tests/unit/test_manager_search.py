@@ -21,8 +21,9 @@ from qplug.manager.ip_filter import MAX_REPEATS, IpFilter
 from qplug.model import Instance, NetworkRequest
 from qplug.testing.chain import RecordedChain, instance
 from qplug.testing.fixtures import ApiOf
-from qplug.testing.recording import Entry, Journal
+from qplug.testing.recording import Journal
 from qplug.testing.values import OTHER_PROJECT, PROJECT
+from qplug.testing.watching import DriverCall
 
 MakeChain = Callable[..., RecordedChain]
 
@@ -187,7 +188,7 @@ class PeekingJournal(Journal):
 
     peek: Callable[[], object] = staticmethod(lambda: None)
 
-    def run(self, entry: Entry, work: Callable[[], Any]) -> Any:
+    def run(self, entry: DriverCall, work: Callable[[], Any]) -> Any:
         self.peek()
         return super().run(entry, work)
 

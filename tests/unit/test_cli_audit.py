@@ -155,15 +155,12 @@ def test_a_table_is_brief_and_other_formats_are_whole(
     assert qplug("audit -f value -c vif_id -c address").out == f"{STRANGER} 10.0.0.77\n"
 
 
-def test_a_vif_that_is_recorded_is_not_released_by_name(
-    qplug: Commands, blue: dict[str, Any]
-) -> None:
+def test_a_vif_that_is_recorded_keeps_what_is(qplug: Commands, blue: dict[str, Any]) -> None:
     vif = qplug(f"vif list {WEB} -f json").json[0]["id"]
     done = qplug(f"audit --release {vif} -f value")
-    assert done.sentence == (
-        f"vif to release '{vif}' is wrong: it must be one that the store does not know; "
-        "deallocate its instance instead"
-    )
+    assert (done.code, done.out) == (0, "")
+    assert f"nothing of vif {vif} was found, so that nothing was released" in done.err
+    assert len(qplug(f"fixed-ip list --instance {WEB} -f json").json) > 0
 
 
 def test_a_member_may_not(qplug: Commands, blue: dict[str, Any]) -> None:

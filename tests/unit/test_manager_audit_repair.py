@@ -46,13 +46,39 @@ def test_an_address_that_ipam_lost_is_given_back(planted: Planted, blue: Network
     assert planted.chain.holdings() == before
 
 
-def test_an_address_too_many_is_taken_back(planted: Planted, blue: Network) -> None:
+def test_an_address_too_many_is_taken_back_if_the_vif_is_named(
+    planted: Planted, blue: Network
+) -> None:
     mine = planted.allocated(blue)
     before = planted.chain.holdings()
     planted.give(blue, mine.vif, "10.0.0.77")
     (found,) = repaired(planted)
+    assert not found.repaired
+    assert planted.holders(blue)["10.0.0.77"] == mine.vif.id
+    (found,) = repaired(planted, release=[mine.vif.id])
     assert found.repaired
     assert planted.chain.holdings() == before
+
+
+def test_an_address_too_many_can_be_recorded(planted: Planted, blue: Network) -> None:
+    mine = planted.allocated(blue)
+    planted.give(blue, mine.vif, "10.0.0.77")
+    planted.chain.admin.add_fixed_ip_to_instance(
+        mine.instance.id, blue.id, address=IPAddress("10.0.0.77"), vif_id=mine.vif.id
+    )
+    assert planted.audit() == []
+
+
+def test_an_address_too_many_is_not_taken_back_by_the_way(planted: Planted, blue: Network) -> None:
+    """The same vif has lost another one, which is repaired once it is clear what to do."""
+    mine = planted.allocated(blue)
+    planted.take(blue, mine.vif, mine.address)
+    planted.give(blue, mine.vif, "10.0.0.77")
+    found = {one.kind: one for one in repaired(planted)}
+    assert [one.repaired for one in found.values()] == [False, False]
+    assert "has 10.0.0.77 too, which comes first" in str(found["missing"].kept)
+    assert planted.holders(blue)["10.0.0.77"] == mine.vif.id
+    assert all(one.repaired for one in repaired(planted, release=[mine.vif.id]))
 
 
 def test_an_address_that_a_known_vif_has_by_mistake_goes_back_to_its_owner(
@@ -68,7 +94,7 @@ def test_an_address_that_a_known_vif_has_by_mistake_goes_back_to_its_owner(
     planted.give(blue, wrong, str(mine.address))
     delay = planted.chain.manager.conf
     delay.set_override("reuse_delay", 0, "ipam")
-    found = repaired(planted)
+    found = repaired(planted, release=[other.id])
     assert [(one.kind, one.repaired) for one in found] == [("extra", True), ("missing", True)]
     assert planted.chain.holdings() == before
 

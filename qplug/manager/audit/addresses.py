@@ -17,6 +17,14 @@ from qplug.store.audit import AuditReads, KnownVif
 Rows = Mapping[str, Sequence[Allocation]]
 
 
+SINCE = (
+    "it may have been given after the store's backup was made; 'qplug fixed-ip add {instance} "
+    "{network} --address {address} --vif {vif}' records it, 'qplug audit --release {vif}' takes "
+    "it back"
+)
+"""Why what IPAM alone has of a vif that the store knows is never taken back on a guess."""
+
+
 class Addresses:
     """Finds addresses that only one of the two has, or that they have for different vifs."""
 
@@ -65,7 +73,18 @@ class Addresses:
         home = known.record.network
         if network is None or network.id != home.id:
             return kept(difference, f"the vif is on another network, '{home.label}'")
-        return self._plans.settle_instance(difference, known, partial(self._is_held, row))
+        if not self._strangers.is_named(row.vif_id):
+            return kept(
+                difference,
+                SINCE.format(
+                    instance=known.record.vif.instance_id,
+                    network=home.id,
+                    address=row.address,
+                    vif=row.vif_id,
+                ),
+            )
+        is_held = partial(self._is_held, row)
+        return self._plans.settle_instance(difference, known, is_held, takes_back=True)
 
     def _unknown(self, row: Allocation, network: Network | None) -> Finding:
         difference = Difference(

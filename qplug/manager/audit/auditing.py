@@ -5,7 +5,7 @@ from collections.abc import Callable, Collection, Iterator
 from dataclasses import replace
 
 from qplug.contracts import AddressPairs
-from qplug.errors import InvalidInput, QplugError
+from qplug.errors import QplugError
 from qplug.manager.audit.addresses import Addresses
 from qplug.manager.audit.findings import Finding, Kept, Scope
 from qplug.manager.audit.listings import Listings
@@ -51,14 +51,10 @@ class Auditing:
         Work in progress is no difference. However many rows there are, the memory that it takes
         does not grow.
 
-        :param release: vifs that the store does not know, to be released wherever they are found
+        :param release: vifs whose port and addresses are taken back that the store does not know of
         :param planned: is called before a plan is carried out
-        :raises InvalidInput: the store knows one of those vifs
         """
         patient = Unhurried(call.request_id, call.now, call.deadline)
-        if known := sorted(self._chain.store.audit.vifs(patient, release)):
-            wanted = "one that the store does not know; deallocate its instance instead"
-            raise InvalidInput("vif to release", known[0], wanted)
         unseen = set(release)
         for finding in self._findings(patient, release, watch):
             unseen.discard(finding.difference.vif_id or "")

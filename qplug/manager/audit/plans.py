@@ -39,23 +39,44 @@ class Plans:
         self._scope = scope
 
     def settle_instance(
-        self, difference: Difference, known: KnownVif, is_apart: Apart | None = None
+        self,
+        difference: Difference,
+        known: KnownVif,
+        is_apart: Apart | None = None,
+        *,
+        takes_back: bool = False,
     ) -> Finding:
         """Make everybody say of an instance what the store says.
 
         :param is_apart: unless it takes too long
+        :param takes_back: whether what IPAM has given it too is to be taken back, as the caller
+            asked; else it must not have such
         """
         instance_id = known.record.vif.instance_id
 
         def mend() -> None:
             if is_apart is None or is_apart():
                 self._refuse_hopeless(instance_id)
+                if not takes_back:
+                    self._refuse_extras(instance_id)
                 self._finishing.settle_instance(self._call(), instance_id)
                 if is_apart is not None:
                     _refuse_still(is_apart)
 
         plan = f"make all say of instance {instance_id} what the store says"
-        return Finding(replace(difference, plan=plan), mend)
+        return Finding(replace(difference, plan=plan), mend, is_asked_for=takes_back)
+
+    def _refuse_extras(self, instance_id: str) -> None:
+        """Refuse to take back, by the way, what may have been given after a backup was made.
+
+        :raises Kept: IPAM has given an address to one of the vifs that the store does not know
+        """
+        known = self._chain.store.instances.get(self._call(), instance_id)
+        for record in known.vifs if known else ():
+            extras = self._sightings.addresses(record.vif.id).difference(record.allocations)
+            if extras:
+                texts = ", ".join(str(one.address) for one in extras)
+                raise Kept(f"vif {record.vif.id} has {texts} too, which comes first")
 
     def _refuse_hopeless(self, instance_id: str) -> None:
         """Refuse to begin what would fail, and then be tried again for ever.

@@ -40,9 +40,13 @@ class Strangers:
         self._request_id = call.request_id
         self._names = names
 
+    def is_named(self, vif_id: str) -> bool:
+        """Say whether the caller named the vif."""
+        return vif_id in self._names
+
     def release(self, difference: Difference, vif_id: str, network: Network | None) -> Finding:
         """Keep what a vif has that the store does not know, unless the caller named it."""
-        if vif_id not in self._names:
+        if not self.is_named(vif_id):
             return kept(difference, UNKNOWN.format(vif_id))
         if network is None:
             return kept(difference, "the store does not know its network either")

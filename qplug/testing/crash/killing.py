@@ -5,14 +5,7 @@ import pytest
 from qplug.testing.crash.bystander import Bystander
 from qplug.testing.crash.operations import OPERATIONS, Operation
 from qplug.testing.crash.points import Points, kill
-from qplug.testing.crash.repair import (
-    Remedy,
-    applied,
-    audit,
-    finish,
-    let_a_minute_pass,
-    repeat,
-)
+from qplug.testing.crash.repair import Remedy, applied, finish, repeat
 from qplug.testing.crash.series import Series
 from qplug.testing.crash.stage import Stage
 from qplug.testing.crash.suite import CrashSuite
@@ -47,7 +40,5 @@ class KillSuite(CrashSuite, base=True):
         for strike in series.strikes():
             onlooker.remember()
             applied(stage, operation, remedy)
-            beside.rest()
-            applied(stage, operation, let_a_minute_pass, finish, audit)
             series.judge(strike)
         assert beside.leave()

@@ -5,16 +5,7 @@ import pytest
 from qplug.testing.crash.bystander import Bystander
 from qplug.testing.crash.operations import OPERATIONS, Operation
 from qplug.testing.crash.points import Points, pause
-from qplug.testing.crash.repair import (
-    Remedy,
-    applied,
-    audit,
-    finish,
-    let_a_minute_pass,
-    let_time_end,
-    repeat,
-    wait_in_vain,
-)
+from qplug.testing.crash.repair import Remedy, applied, finish, let_time_end, repeat, wait_in_vain
 from qplug.testing.crash.series import Series, outcome_of
 from qplug.testing.crash.stage import Stage
 from qplug.testing.crash.suite import CrashSuite
@@ -53,8 +44,6 @@ class PauseSuite(CrashSuite, base=True):
             applied(stage, operation, remedy, wait_in_vain)
             strike.victim.resume()
             failed = outcome_of(strike.victim)
-            beside.rest()
-            applied(stage, operation, let_a_minute_pass, finish, audit)
             after = series.judge(strike)
             assert failed or after.done, f"{strike.point}: it succeeds, and is not done"
         assert beside.leave()

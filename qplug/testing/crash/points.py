@@ -40,22 +40,13 @@ class Points:
         """What each point was before or after."""
         self._left = number
         self._strike = strike
-        self._counts = self._between = False
+        self._between = False
         self._struck = mmap(-1, ROOM)
 
     @property
     def struck(self) -> str:
         """The point at which the child was struck; empty if it was not."""
         return self._struck[:].rstrip(b"\0").decode()
-
-    @contextmanager
-    def counted(self) -> Iterator[None]:
-        """Count what happens inside of this."""
-        self._counts = True
-        try:
-            yield
-        finally:
-            self._counts = False
 
     def watch(self, made: DriverCall, work: Callable[[], Any]) -> Any:
         """Be the watcher of drivers. The reading of what they list counts as part of no call."""
@@ -97,8 +88,6 @@ class Points:
         return answer
 
     def _reach(self, name: str) -> None:
-        if not self._counts:
-            return
         between, self._between = self._between, name.startswith("after")
         if between and not self._between:
             self.passed[-1] += f", {name}"

@@ -11,7 +11,8 @@ from qplug.errors import QplugError
 from qplug.testing.crash.bystander import Bystander
 from qplug.testing.crash.judge import changes_in, faults_in
 from qplug.testing.crash.operations import Operation
-from qplug.testing.crash.points import COMMIT, Points, kinds_of, pause
+from qplug.testing.crash.points import COMMIT, Points, kinds_of
+from qplug.testing.crash.repair import let_a_minute_pass
 from qplug.testing.crash.stage import Stage
 from qplug.testing.crash.world import Onlooker, World
 from qplug.testing.processes import Child, die_with_parent
@@ -45,31 +46,34 @@ class Series:
     """How its commits are counted."""
 
     def strikes(self) -> Iterator[Strike]:
-        """Yield a struck process for each point. The last time none is, and it must succeed.
+        """Yield a struck process for each point, with somebody at work beside it.
 
-        Nobody works beside it before and after, and somebody does in between.
+        The last time none is struck, and it must succeed.
         """
         for number in range(MANY):
+            self.operation.prepare(self.onlooker.api)
+            before = self.onlooker.begin()
+            self.beside.work()
             points = Points(number, self.strike)
             child = Child(partial(self._victim, points))
             try:
-                assert child.stops(), f"'{self.operation}' cannot be prepared: {child().said}"
-                before = self.onlooker.begin()
-                self.beside.work()
-                child.resume()
                 child.stops()
                 if not points.struck:
                     self._end(child, before, number)
                     return
                 yield Strike(point=points.struck, victim=child, before=before)
-                self.beside.rest()
             finally:
                 child.kill()
         raise AssertionError(f"there is no end of points of '{self.operation}'")
 
     def judge(self, strike: Strike) -> World:
-        """Find no fault with what is there, and nothing half-done; return it."""
+        """Find no fault with what is there, and nothing half-done; return it.
+
+        Before it a minute passes, so that late work of the victim is waited for no more.
+        """
         self.beside.rest()
+        let_a_minute_pass(self.stage)
+        self.onlooker.api.retry_pending()
         after = self.onlooker.look()
         where = f"'{self.operation}', struck {strike.point}"
         faults = faults_in(after)
@@ -78,15 +82,17 @@ class Series:
         if changes:
             assert changes == [self.operation.touches], f"{where}, changes others: {changes}"
             assert after.done, f"{where}, is half-done"
+        self._audit()
         return after
+
+    def _audit(self) -> None:
+        found = list(self.onlooker.api.audit())
+        assert not found, f"an audit finds {found}"
 
     def _victim(self, points: Points) -> str:
         die_with_parent()
         with self.stage.opened(points.watch) as opened, self.watch(points):
-            self.operation.prepare(opened.api)
-            pause()  # until the parent has looked at what is there
-            with points.counted():
-                failed = _failure(partial(self.operation.act, opened.api))
+            failed = _failure(partial(self.operation.act, opened.api))
         return json.dumps({"failed": failed, "passed": points.passed})
 
     def _end(self, child: Child, before: World, number: int) -> None:
@@ -99,6 +105,7 @@ class Series:
         assert not missing, f"'{self.operation}' has no points of {sorted(missing)}"
         strike = Strike(point="nowhere", victim=child, before=before)
         assert self.judge(strike).done
+        self._audit()
 
 
 def outcome_of(child: Child) -> str | None:

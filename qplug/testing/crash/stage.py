@@ -9,7 +9,7 @@ from oslo_config.cfg import ConfigOpts
 
 from qplug import loader
 from qplug.api import NetworkApi
-from qplug.contracts import KINDS
+from qplug.contracts import KINDS, Driver
 from qplug.db import Database, connection_url
 from qplug.factory import create_manager
 from qplug.manager import Context
@@ -43,16 +43,15 @@ class Stage:
         self._makers = {**IN_FILES, **makers}
         self.tables = Database(connection_url(conf), MIGRATIONS)
         """The store's, as those see it who are no part of the manager."""
+        for kind in CONFIGURED.keys() - makers.keys():
+            self._makers[kind] = self._configured(kind, CONFIGURED[kind])
         conf.set_override("port_security", True, "quantum")
         conf.set_override("reuse_delay", 0, "ipam")  # what is released too early is given at once
-        for kind, name in CONFIGURED.items():
-            if kind not in makers:
-                conf.set_override("driver", name, kind)
 
     @contextmanager
     def opened(self, watcher: Watcher | None = None) -> Iterator[Opened]:
         """Open everything, for a watcher to see all calls of drivers if there is one."""
-        drivers = {kind: self._made(kind) for kind in KINDS}
+        drivers = {kind: self._makers[kind](self.conf) for kind in KINDS}
         seen = drivers
         if watcher is not None:
             seen = {kind: watched(driver, kind, watcher) for kind, driver in drivers.items()}
@@ -66,7 +65,9 @@ class Stage:
         """Close what this process alone has opened."""
         self.tables.close()
 
-    def _made(self, kind: str) -> Any:
-        if kind in self._makers:
-            return self._makers[kind](self.conf)
-        return loader.load(loader.KINDS[kind], self.conf[kind].driver, self.conf)
+    def _configured(self, kind: str, name: str) -> type[Driver]:
+        """Configure a driver and return its class: to look for it takes longer than to make it."""
+        self.conf.set_override("driver", name, kind)
+        driver = loader.load(loader.KINDS[kind], name, self.conf)
+        driver.close()
+        return type(driver)

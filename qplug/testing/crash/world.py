@@ -67,12 +67,14 @@ class World:
 class Onlooker:
     """Sees the world, and remembers which networks there were.
 
+    :param opened: what it is seen by, in this process
     :param stands: whether the operation is done that it looks at
     """
 
     def __init__(
         self, stage: Stage, opened: Opened, looks: Looks, stands: Callable[[NetworkApi], bool]
     ) -> None:
+        self.api = opened.api
         self._tables = stage.tables
         self._opened = opened
         self._looks = looks

@@ -1,0 +1,1 @@
+"""What a Melange server keeps, and its rules; nothing here knows of HTTP."""

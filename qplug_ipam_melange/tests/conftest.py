@@ -6,6 +6,6 @@ import sys
 if getattr(sys.modules.get("qplug_ipam_melange"), "__file__", None) is None:
     sys.modules.pop("qplug_ipam_melange", None)
 
-from qplug_ipam_melange.testing.fixtures import melange, melange_settings
+from qplug_ipam_melange.testing.fixtures import client, melange, melange_settings
 
-__all__ = ["melange", "melange_settings"]
+__all__ = ["client", "melange", "melange_settings"]

@@ -3,7 +3,7 @@
 ``watched(MemoryIpam(conf), "ipam", journal.run)`` is a driver whose calls are noted.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from threading import RLock
 from typing import Any
@@ -13,7 +13,7 @@ from qplug.builtin.memory_quantum import MemoryQuantum
 from qplug.testing.memory import MemoryDhcp, MemoryL3, MemoryMac
 from qplug.testing.watching import DriverCall, promised
 
-IN_MEMORY = {
+IN_MEMORY: Mapping[str, type[Any]] = {
     "ipam": MemoryIpam,
     "quantum": MemoryQuantum,
     "mac": MemoryMac,

@@ -1,13 +1,11 @@
 """The fail suite."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import pytest
 from oslo_config.cfg import ConfigOpts
 
-from qplug.builtin.memory_ipam import MemoryIpam
-from qplug.builtin.memory_quantum import MemoryQuantum
 from qplug.errors import QplugError
 from qplug.store.tables import vifs
 from qplug.testing.failing.judging import disagreements, not_held, without_gateways
@@ -17,16 +15,8 @@ from qplug.testing.failing.rounds import Round, rounds
 from qplug.testing.failing.striking import STRIKES, Strike
 from qplug.testing.failing.world import World
 from qplug.testing.fixtures import MakeManager
-from qplug.testing.memory import MemoryDhcp, MemoryL3, MemoryMac
+from qplug.testing.recording import IN_MEMORY
 from qplug.testing.suite import Suite
-
-IN_MEMORY: Mapping[str, Callable[[ConfigOpts], Any]] = {
-    "ipam": MemoryIpam,
-    "quantum": MemoryQuantum,
-    "mac": MemoryMac,
-    "l3": MemoryL3,
-    "dhcp": MemoryDhcp,
-}
 
 each_strike = pytest.mark.parametrize("strike", STRIKES, ids=str)
 

@@ -68,6 +68,7 @@ class LateWrites:
         )
         if network is not None:
             self._release.vif(call, gone, failures)
+            self._release.gateway(call, network)
         else:
             self._release.port(call, gone)
             self._release.mac(call, gone)
@@ -77,10 +78,10 @@ class LateWrites:
             self._settle_network(call, stone.id)
             return
         gone = self._placeholder(stone.id, stone)
-        with step(call, "ipam", "deleting subnets"):
-            self._chain.ipam.delete_subnets(call, gone)
-        if not stone.details["adopted"]:
-            self._release.in_quantum(call, gone)
+        self._release.subnets(call, gone)
+        with step(call, "l3", "disabling NAT"):
+            self._chain.l3.disable_nat(call, gone)
+        self._release.network(call, gone)
 
     def _network_with_id(self, call: Call, network_id: str) -> Network | None:
         try:
@@ -95,5 +96,6 @@ class LateWrites:
             label=stone.details["label"],
             project_id=stone.details["project_id"],
             quantum_project=stone.details["quantum_project"],
+            adopted=stone.details.get("adopted", False),
             drivers=self._chain.names,
         )

@@ -95,6 +95,10 @@ class Release:
         with step(late, "mac", "deallocating the MAC address"):
             self._chain.mac.deallocate(late, vif_id=vif.id, project_id=vif.project_id)
 
+    def gateway(self, call: Call, network: Network) -> None:
+        """Have no gateway where nobody is on the network."""
+        self._hosts.remove_gateway(self._late(call), network, ())
+
     def network(self, call: Call, network: Network) -> None:
         """Release all of a network but its subnets in IPAM, which go before.
 

@@ -33,13 +33,18 @@ class Points:
     """Counts the points from 0 on, and strikes at one of them.
 
     It is made by the parent, which can read where its child was struck.
+
+    :param then: what is done at the point after that one
     """
 
-    def __init__(self, number: int, strike: Callable[[], object]) -> None:
+    def __init__(
+        self, number: int, strike: Callable[[], object], then: Callable[[], object] = int
+    ) -> None:
         self.passed: list[str] = []
         """What each point was before or after."""
         self._left = number
         self._strike = strike
+        self._then = then
         self._between = False
         self._struck = mmap(-1, ROOM)
 
@@ -97,6 +102,8 @@ class Points:
         if self._left == -1:
             self._struck[: len(name)] = name.encode()
             self._strike()
+        elif self._left == -2:
+            self._then()
 
 
 def kinds_of(passed: Sequence[str]) -> frozenset[str]:

@@ -42,6 +42,8 @@ class Series:
     operation: Operation
     strike: Callable[[], object]
     """What is done in the victim."""
+    then: Callable[[], object] = int
+    """What is done in it at the point after that one, if it goes on until there."""
     watch: Callable[[Points], AbstractContextManager[None]]
     """How its commits are counted."""
 
@@ -54,7 +56,7 @@ class Series:
             self.operation.prepare(self.onlooker.api)
             before = self.onlooker.begin()
             self.beside.work()
-            points = Points(number, self.strike)
+            points = Points(number, self.strike, self.then)
             child = Child(partial(self._victim, points))
             try:
                 child.stops()
@@ -72,6 +74,7 @@ class Series:
         Before it a minute passes, so that late work of the victim is waited for no more.
         """
         self.beside.rest()
+        self.onlooker.api.retry_pending()
         let_a_minute_pass(self.stage)
         self.onlooker.api.retry_pending()
         after = self.onlooker.look()

@@ -8,11 +8,12 @@ from netaddr import IPAddress
 
 from qplug.errors import DeadlineExceeded, MacInUse, VirtualInterfaceMacAddressException
 from qplug.manager.answers import host_mac, one_each, port_id
-from qplug.manager.chain import Attempt, Chain, Undo, step, undoing
+from qplug.manager.chain import Chain, step
 from qplug.manager.hosts import Hosts
 from qplug.manager.info import Info
 from qplug.manager.ports import port_request
 from qplug.manager.release import Release
+from qplug.manager.undo import Attempt, Undo, undoing
 from qplug.model import Call, Capability, Instance, Network, Vif
 from qplug.network_info import NetworkInfo
 from qplug.store import NO_MAC, VifRecord

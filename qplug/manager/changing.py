@@ -6,14 +6,15 @@ from dataclasses import replace
 
 from qplug.contracts import SubnetUpdates
 from qplug.errors import InvalidInput, NotSupported
-from qplug.manager.chain import Chain, Undo, all_or_nothing, step
+from qplug.manager.chain import Chain, step
 from qplug.manager.hosts import Hosts
 from qplug.manager.pending import Pending
 from qplug.manager.requests import check_network
 from qplug.manager.subnet_changes import SubnetChanges, changed
+from qplug.manager.undo import Undo, all_or_nothing
 from qplug.manager.waiting import waited
 from qplug.model import Call, Network, assignable
-from qplug.store import NetworkChanges
+from qplug.store import MarkedNetwork, NetworkChanges
 from qplug.store.records import new_epoch
 
 LOG = logging.getLogger(__name__)
@@ -66,19 +67,19 @@ class Changing:
         asked: SubnetChanges,
         undo: Undo,
     ) -> Network:
-        late, epoch = self._chain.overtime, new_epoch()
+        epoch = new_epoch()
         before = self._begin(call, network_id, epoch, undo)
         after = changed(before, asked, self._chain.new_id)
         self._hosts.refuse_other_host(before)  # it may have got one since it was looked at
         self._tell_ipam(call, before, after, undo)
         self._hosts.serve_changed(call, before, after, undo)
-        undo.unless(lambda: self._updates.has_ended(late(call), network_id, epoch))
         return self._updates.end(call, before, after, epoch, changes)
 
     def _begin(self, call: Call, network_id: str, epoch: int, undo: Undo) -> Network:
         late, updates = self._chain.overtime, self._updates
 
-        def written() -> None:
+        def written(_: MarkedNetwork) -> None:
+            undo.unless(lambda: updates.has_ended(late(call), network_id, epoch))
             undo.marked(
                 f"network {network_id} stays as if it were being changed",
                 lambda: updates.cancel(late(call), network_id, epoch),

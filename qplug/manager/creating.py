@@ -5,10 +5,11 @@ from threading import Event
 
 from qplug.errors import NetworkNotInQuantum
 from qplug.manager.answers import network_id
-from qplug.manager.chain import Attempt, Chain, Undo, step, undoing
+from qplug.manager.chain import Chain, step
 from qplug.manager.hosts import Hosts
 from qplug.manager.pending import Pending
 from qplug.manager.requests import NetworkSpec, check_network, check_uuid, subnets_of
+from qplug.manager.undo import Attempt, Undo, undoing
 from qplug.manager.waiting import waited
 from qplug.model import Call, Network
 from qplug.store.records import new_epoch
@@ -21,7 +22,7 @@ class Creating:
         self._chain = chain
         self._hosts = hosts
         self._pending = pending
-        self._store = chain.store.networks
+        self._store = chain.store.network_creations
 
     def create(self, call: Call, spec: NetworkSpec) -> Network:
         """Make a network, or adopt the Quantum network that the spec names.
@@ -39,8 +40,10 @@ class Creating:
             self._reserve(call, network, epoch, reserved)
             if not network.adopted:
                 made = self._make_in_quantum(call, network, undo)
+            if made.id != network.id:
+                self._store.rename(call, network.id, made, epoch)
             self._equip(call, made, undo)
-            self._store.activate(call, network.id, made, epoch)
+            self._store.activate(call, made, epoch)
         except BaseException as error:
             if reserved.is_set():
                 with undoing(error) as patiently:
@@ -114,7 +117,7 @@ class Creating:
 
         An adopted network that was taken over may be another command's by now, under the same id.
         """
-        late, mine = self._chain.overtime, Event()
+        late, mine, store = self._chain.overtime, Event(), self._chain.store
 
         def abandon() -> None:
             if self._store.abandon(late(call), made, epoch):
@@ -127,8 +130,8 @@ class Creating:
         attempt(
             "a failed network stays",
             lambda: (
-                self._store.forget(late(call), made, epoch)
+                store.network_deletions.forget(late(call), made, epoch)
                 if clean
-                else self._store.postpone(late(call), made.id, epoch, failure or "")
+                else store.networks.postpone(late(call), made.id, epoch, failure or "")
             ),
         )

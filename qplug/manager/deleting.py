@@ -5,14 +5,14 @@ from contextlib import contextmanager
 from functools import partial
 
 from qplug.errors import Conflict, NetworkBusy, NetworkNotFound
-from qplug.manager.chain import Chain, step, undoing
-from qplug.manager.finishing import postponed
+from qplug.manager.chain import Chain, step
 from qplug.manager.hosts import Hosts
 from qplug.manager.pending import Pending
 from qplug.manager.release import Release
+from qplug.manager.undo import postponed, undoing
 from qplug.manager.waiting import waited
 from qplug.model import Call, Network
-from qplug.store import Deletion
+from qplug.store import MarkedNetwork
 
 
 class Deleting:
@@ -23,14 +23,14 @@ class Deleting:
         self._hosts = hosts
         self._release = release
         self._pending = pending
-        self._store = chain.store.networks
+        self._store = chain.store.network_deletions
 
     def find(self, call: Call, id_or_label: str, sees: str | None) -> Network:
         """Return a network to be deleted, be it one whose deletion failed half-way.
 
         :raises NetworkNotFound, AmbiguousLabel: there is none, or several
         """
-        return self._store.find(call, id_or_label, project_id=sees, hidden=True)
+        return self._chain.store.networks.find(call, id_or_label, project_id=sees, hidden=True)
 
     def delete(self, call: Call, network: Network, *, with_quantum: bool = False) -> None:
         """Delete a network that no instance uses. An adopted one is left in Quantum by default.
@@ -43,11 +43,10 @@ class Deleting:
         """
         self._chain.refuse_other_drivers(network)
         self._hosts.refuse_other_host(network)
-        marked: list[Deletion] = []
-        cancelled_by = partial(self._cancelled_by, call, network, marked)
-        with postponed(partial(self._postpone, call, marked)):
+        with postponed(partial(self._postpone, call)) as marked:
+            cancelled_by = partial(self._cancelled_by, call, network, marked)
             with cancelled_by(BaseException):
-                begin = partial(self._store.begin_delete, with_quantum=with_quantum)
+                begin = partial(self._store.begin, with_quantum=with_quantum)
                 deletion = waited(
                     call, lambda: begin(call, network.id, marked.append), self._pending.clear
                 )
@@ -76,14 +75,14 @@ class Deleting:
         self,
         call: Call,
         network: Network,
-        marked: Sequence[Deletion],
+        marked: Sequence[MarkedNetwork],
         refusal: type[BaseException],
     ) -> Iterator[None]:
         """Show the network again when nothing was done to it."""
         try:
             yield
         except refusal as error:
-            late, cancel = self._chain.overtime(call), self._store.cancel_delete
+            late, cancel = self._chain.overtime(call), self._store.cancel
             with undoing(error) as patiently:
                 for deletion in marked:
                     patiently(
@@ -92,8 +91,7 @@ class Deleting:
                     )
             raise
 
-    def _postpone(self, call: Call, marked: Sequence[Deletion], failure: str) -> None:
+    def _postpone(self, call: Call, one: MarkedNetwork, failure: str) -> None:
         """Have what failed half-way tried again, unless the network is shown again by then."""
-        late = self._chain.overtime(call)
-        for one in marked:
-            self._store.postpone(late, one.network.id, one.epoch, failure, one.attempts)
+        late, store = self._chain.overtime(call), self._chain.store.networks
+        store.postpone(late, one.network.id, one.epoch, failure, one.attempts)

@@ -15,15 +15,16 @@ from qplug.errors import (
     VifNotFoundOnNetwork,
 )
 from qplug.manager.answers import one_more
-from qplug.manager.chain import Chain, Undo, all_or_nothing, step
+from qplug.manager.chain import Chain, step
 from qplug.manager.hosts import Hosts
 from qplug.manager.info import Info
 from qplug.manager.ip_filter import IpFilter, IpMatch
 from qplug.manager.pending import Pending
 from qplug.manager.ports import refuse_fixed_pairs, set_address_pairs
 from qplug.manager.requests import check_wanted
+from qplug.manager.undo import Undo, all_or_nothing
 from qplug.manager.waiting import waited
-from qplug.model import Allocation, Call, Capability, FixedIp, Network
+from qplug.model import Allocation, Call, FixedIp, Network
 from qplug.store import InstanceRecord, VifRecord
 from qplug.store.records import in_order, new_epoch
 
@@ -38,7 +39,7 @@ class FixedIps:
         self._hosts = hosts
         self._info = info
         self._pending = pending
-        self._store = chain.store.instances
+        self._store = chain.store.instance_updates
 
     # --- adding ---
 
@@ -74,7 +75,7 @@ class FixedIps:
             self._announce(call, record, after, undo)
             info = self._info_with(call, known, after)
             gained = replace(record, allocations=(added,))
-            self._end(call, known, undo, added=[gained], network_info=info)
+            self._end(call, known, added=[gained], network_info=info)
         return added
 
     def _taken(
@@ -120,15 +121,16 @@ class FixedIps:
             info = self._info_with(call, known, after)
             self._announce(call, record, after, undo)
             self._give_back(call, record, address, undo)
-            self._end(call, known, undo, removed=[gone], network_info=info)
+            self._end(call, known, removed=[gone], network_info=info)
 
     def _give_back(self, call: Call, record: VifRecord, address: IPAddress, undo: Undo) -> None:
         late, ipam, network = self._chain.overtime, self._chain.ipam, record.network
-        if Capability.CHOSEN_ADDRESS in ipam.capabilities:
-            undo.add(
-                f"address {address} of vif {record.vif.id} may be lost to IPAM",
-                lambda: ipam.add_address(late(call), network, record.vif, wanted=address),
-            )
+
+        def get_back() -> None:
+            self._chain.refuse_choice([address])
+            ipam.add_address(late(call), network, record.vif, wanted=address)
+
+        undo.add(f"address {address} of vif {record.vif.id} may be lost to IPAM", get_back)
         delay = float(self._chain.conf.ipam.reuse_delay)
         with step(call, "ipam", "removing the address"):
             ipam.remove_address(call, network, record.vif, address, reuse_delay=delay)
@@ -139,36 +141,36 @@ class FixedIps:
         """Mark the instance with a number of our own, by which the mark is taken away again."""
         late, epoch = self._chain.overtime, new_epoch()
 
-        def written() -> None:
+        def written(_: InstanceRecord) -> None:
+            undo.unless(lambda: self._has_ended(call, instance_id, epoch))
             undo.marked(
                 f"instance {instance_id} stays as if it were being updated",
-                lambda: self._store.cancel_update(late(call), instance_id, epoch),
-                lambda failure: self._store.postpone_update(
-                    late(call), instance_id, epoch, failure
-                ),
+                lambda: self._store.cancel(late(call), instance_id, epoch),
+                lambda failure: self._store.postpone(late(call), instance_id, epoch, failure),
             )
 
-        begin = self._store.begin_update
+        begin = self._store.begin
         return waited(call, lambda: begin(call, instance_id, epoch, written), self._pending.clear)
 
     def _end(
         self,
         call: Call,
         known: InstanceRecord,
-        undo: Undo,
         *,
         added: Sequence[VifRecord] = (),
         removed: Sequence[Allocation] = (),
         network_info: str,
     ) -> None:
         """Record the change. Once that is done it stands, even if its answer is lost."""
-        late, store = self._chain.overtime, self._store
-        undo.unless(lambda: store.has_ended(late(call), known))
+        end = self._store.end
         try:
-            store.end_update(call, known, added=added, removed=removed, network_info=network_info)
+            end(call, known, added=added, removed=removed, network_info=network_info)
         except DatabaseUnavailable:
-            if not store.has_ended(late(call), known):
+            if not self._has_ended(call, known.instance.id, known.epoch):
                 raise
+
+    def _has_ended(self, call: Call, instance_id: str, epoch: int) -> bool:
+        return self._store.has_ended(self._chain.overtime(call), instance_id, epoch)
 
     def _announce(self, call: Call, before: VifRecord, after: VifRecord, undo: Undo) -> None:
         """Tell port and DHCP what the vif has from now on."""

@@ -7,7 +7,8 @@ from dataclasses import replace
 from netaddr import IPAddress
 
 from qplug.errors import NetworkOnOtherHost
-from qplug.manager.chain import Chain, Undo, step, undoing
+from qplug.manager.chain import Chain, step
+from qplug.manager.undo import Undo, undoing
 from qplug.manager.waiting import waited
 from qplug.model import Call, Capability, DhcpHost, Network, PortRequest
 from qplug.store import VifRecord

@@ -123,10 +123,10 @@ class Instances:
         """
 
         def begin(note: Callable[[Leaving], object]) -> Leaving | None:
-            mark = partial(self._store.begin_delete, call, instance_id, note)
+            mark = partial(self._chain.store.instance_releases.begin, call, instance_id, note)
             return waited(call, mark, self._pending.clear)
 
-        left = self._pending.finishing.release(call, begin, [])
+        left = self._pending.finishing.instances.release(call, begin, [])
         for record in left:
             self._chain.refuse_other_drivers(record.network)
         return [record.vif.id for record in left]

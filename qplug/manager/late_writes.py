@@ -1,12 +1,14 @@
 """Releasing once more what was taken over: a driver's last call may have come through since."""
 
 from collections.abc import Callable
+from functools import partial
 
 from netaddr import EUI
 
 from qplug.errors import NetworkNotFound
 from qplug.manager.chain import Chain, step
 from qplug.manager.release import Release
+from qplug.manager.undo import postponed
 from qplug.model import Call, Network, Vif, mac_address
 from qplug.store import Tombstone, VifRecord
 
@@ -30,28 +32,40 @@ class LateWrites:
         """Release one thing once more, and return why something is left of it.
 
         :raises InstanceInTransition: somebody does so by now
+        Any other error is recorded with it.
         """
-        stone = self._store.tombstones.take(call, key)
-        if stone is None:
-            return None
-        failures: list[str] = []
-        try:
+        with postponed(partial(self._postpone, call)) as taken:
+            stone = self._store.tombstones.take(call, key, taken.append)
+            if stone is None:
+                return None
+            failures: list[str] = []
             again = {"vif": self._vif, "network": self._network}[stone.kind]
             again(call, stone, failures)
-        except Exception as error:  # recorded below, and said by whoever asked
-            failures.append(str(error))
-        late, failure = self._chain.overtime(call), next(iter(failures), None)
-        if failure is None and stone.final:
-            self._store.tombstones.remove(late, key)
-        else:
-            self._store.tombstones.postpone(late, stone, failure)
+            failure = next(iter(failures), None)
+            if failure is None and stone.final:
+                self._store.tombstones.remove(self._chain.overtime(call), stone)
+            else:
+                self._postpone(call, stone, failure)
         return failure
+
+    def _postpone(self, call: Call, stone: Tombstone, failure: str | None) -> None:
+        self._store.tombstones.postpone(self._chain.overtime(call), stone, failure)
+
+    def forget(self, call: Call, key: str) -> None:
+        """Release it no more.
+
+        :raises InstanceInTransition: somebody does so just now
+        """
+        stone = self._store.tombstones.take(call, key)
+        if stone is not None:
+            self._store.tombstones.remove(call, stone)
 
     def _vif(self, call: Call, stone: Tombstone, failures: list[str]) -> None:
         instance_id, network_id = stone.details["instance_id"], stone.details["network_id"]
         owner = self._store.instances.get(call, instance_id)
         if owner is not None and any(one.vif.id == stone.id for one in owner.vifs):
-            self._settle_instance(call, instance_id)
+            if owner.state != "deleting":  # else it is released with the instance
+                self._settle_instance(call, instance_id)
             return
         vif = Vif(
             id=stone.id,

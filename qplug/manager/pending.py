@@ -59,6 +59,8 @@ class Pending:
         """
         facts = error.facts()
         for work in self._store.work.all(call, facts.get("network_id") or facts["instance"]):
+            if work.state == "released":
+                continue  # late work is in nobody's way
             if not work.is_free:
                 return False
             if not self._tried(self.finishing, call, work):

@@ -5,8 +5,9 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 
-from qplug.manager.chain import Chain, attempt, noting, step
+from qplug.manager.chain import Chain, step
 from qplug.manager.hosts import Hosts
+from qplug.manager.undo import attempt, noting
 from qplug.model import Call, Network
 from qplug.store import VifRecord
 

@@ -8,10 +8,11 @@ from netaddr import IPAddress
 from qplug.contracts import SubnetUpdates
 from qplug.errors import FixedIpAlreadyInUse, FixedIpInvalid
 from qplug.manager.answers import one_more, port_id
-from qplug.manager.chain import Chain, Undo, step
+from qplug.manager.chain import Chain, step
 from qplug.manager.hosts import Hosts
 from qplug.manager.ports import port_request, set_address_pairs
-from qplug.model import Allocation, Call, Instance, Network
+from qplug.manager.undo import Undo
+from qplug.model import Allocation, Call, Capability, Instance, Network
 from qplug.store import InstanceRecord, VifRecord
 from qplug.store.records import in_order
 
@@ -75,6 +76,8 @@ class Settling:
             )
 
     def _given_back(self, call: Call, record: VifRecord, address: IPAddress) -> bool:
+        if Capability.CHOSEN_ADDRESS not in self._chain.ipam.capabilities:
+            return False
         doing = "getting an address back"
         try:
             with step(call, "ipam", doing):

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from functools import partial
 
 from qplug.contracts import LeaseEvents
-from qplug.manager.chain import Chain, attempt, step
+from qplug.manager.chain import Chain, step
+from qplug.manager.undo import attempt
 from qplug.model import Call, Lease
 
 

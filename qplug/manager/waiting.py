@@ -26,8 +26,8 @@ def waited(
         try:
             return look()
         except (InstanceInTransition, NetworkInTransition) as error:
-            if clear(call, error):
-                continue
+            cleared = clear(call, error)
             if call.remaining() <= POLL:
                 raise
-        time.sleep(POLL)
+        if not cleared:
+            time.sleep(POLL)

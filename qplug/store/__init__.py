@@ -6,11 +6,16 @@ change, and what they answered is written here.
 
 from qplug.db import Database
 from qplug.store.audit import AuditReads
+from qplug.store.instance_releases import InstanceReleases
+from qplug.store.instance_updates import InstanceUpdates
 from qplug.store.instances import InstanceStore
 from qplug.store.marks import Marks
 from qplug.store.migrations import MIGRATIONS
+from qplug.store.network_creations import NetworkCreations
+from qplug.store.network_deletions import NetworkDeletions
+from qplug.store.network_marks import MarkedNetwork
 from qplug.store.network_updates import NetworkUpdates
-from qplug.store.networks import Deletion, NetworkChanges, NetworkStore
+from qplug.store.networks import NetworkChanges, NetworkStore
 from qplug.store.records import InstanceRecord, Leaving, VifRecord
 from qplug.store.rows import NO_MAC
 from qplug.store.search import Search
@@ -19,9 +24,9 @@ from qplug.store.work import Work, WorkStore
 
 __all__ = [
     "NO_MAC",
-    "Deletion",
     "InstanceRecord",
     "Leaving",
+    "MarkedNetwork",
     "NetworkChanges",
     "Store",
     "Tombstone",
@@ -41,8 +46,12 @@ class Store:
         self.database = Database(url, MIGRATIONS)
         marks = Marks(host)
         self.networks = NetworkStore(self.database, marks)
+        self.network_creations = NetworkCreations(self.database, marks)
         self.network_updates = NetworkUpdates(self.database, marks)
+        self.network_deletions = NetworkDeletions(self.database, marks)
         self.instances = InstanceStore(self.database, marks)
+        self.instance_updates = InstanceUpdates(self.database, marks)
+        self.instance_releases = InstanceReleases(self.database, marks)
         self.tombstones = Tombstones(self.database, marks)
         self.work = WorkStore(self.database, marks)
         self.search = Search(self.database)

@@ -98,9 +98,12 @@ def overdue(table: sa.Table) -> sa.Label[Any]:
 
 
 def taker(table: sa.Table) -> sa.Update:
-    """Return the statement that puts a mark in the place of another one, whose epoch was seen."""
-    mine = sa.and_(table.c.id == sa.bindparam("key"), table.c.epoch == sa.bindparam("seen"))
-    return table.update().where(mine).values(due=until)
+    """Return the statement that puts a mark in the place of another one, whose epoch was seen.
+
+    Not where that work has ended meanwhile, which leaves its epoch there.
+    """
+    seen = sa.and_(table.c.id == sa.bindparam("key"), table.c.epoch == sa.bindparam("seen"))
+    return table.update().where(seen, table.c.due.is_not(None)).values(due=until)
 
 
 def take(

@@ -12,9 +12,12 @@ from qplug.errors import NetworkInTransition
 from qplug.model import Call, Network
 from qplug.store.claims import lock_owner, refuse_label, refuse_overlap, settled
 from qplug.store.marks import ENDED, Marks
-from qplug.store.networks import NetworkChanges, enter, entering, read_network
+from qplug.store.network_marks import MarkedNetwork, entered, read_network, taken
+from qplug.store.networks import NetworkChanges
 from qplug.store.rows import subnet_row
 from qplug.store.tables import networks, subnets
+
+Written = Callable[[MarkedNetwork], object]
 
 
 class NetworkUpdates:
@@ -29,23 +32,22 @@ class NetworkUpdates:
         call: Call,
         network_id: str,
         epoch: int,
-        written: Callable[[], object] = lambda: None,
+        written: Written = lambda _: None,
     ) -> Network:
         """Mark an active network as ``updating`` and return it.
 
         :param epoch: by which the same command is to end or cancel it
-        :param written: called when only the commit is left
+        :param written: called with the marked network when only the commit is left
         :raises NetworkNotFound: there is none, or it is made or deleted just now
         :raises NetworkInTransition: another command changes it
         """
 
         def work(tx: Connection) -> Network:
-            mark = self._marks.new(call, epoch)
-            entered = tx.execute(enter, entering(network_id, mark, "updating")).rowcount
+            is_mine = entered(tx, network_id, self._marks.new(call, epoch), "updating")
             network = read_network(tx, network_id)
-            if not entered:
+            if not is_mine:
                 raise NetworkInTransition(network.label, "updating", network_id)
-            written()
+            written(MarkedNetwork(network=network, epoch=epoch, fresh=True))
             return network
 
         self._database.require_room()
@@ -93,6 +95,25 @@ class NetworkUpdates:
         change = networks.update().where(_marked(network_id, epoch)).values(state="active", **ENDED)
         with self._marks.leaving(epoch):
             self._database.write(call, lambda tx: tx.execute(change))
+
+    def resume(
+        self, call: Call, network_id: str, written: Written = lambda _: None
+    ) -> MarkedNetwork | None:
+        """Take over a network that another command left ``updating``.
+
+        :param written: as for :meth:`begin`
+        :returns: ``None`` if it is marked no longer
+        :raises NetworkInTransition: somebody works on it
+        """
+
+        def work(tx: Connection) -> MarkedNetwork | None:
+            mark = self._marks.new(call)
+            found = taken(tx, self._marks, network_id, mark, "updating", only=["updating"])
+            if found is not None:
+                written(found)
+            return found
+
+        return self._database.write(call, work)
 
 
 def _marked(network_id: str, epoch: int) -> sa.ColumnElement[bool]:

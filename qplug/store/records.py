@@ -37,6 +37,8 @@ class InstanceRecord:
     request: str
     state: str
     epoch: int
+    attempts: int
+    """How often it was tried to finish what a command left of it."""
     network_info: str | None
     vifs: tuple[VifRecord, ...] = ()
 
@@ -67,6 +69,7 @@ def read_instance(tx: Connection, instance_id: str) -> InstanceRecord | None:
         request=row.request,
         state=row.state,
         epoch=row.epoch,
+        attempts=row.attempts,
         network_info=row.network_info,
         vifs=tuple(vifs_of_instance.read(tx, instance=instance_id)),
     )

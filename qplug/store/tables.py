@@ -161,7 +161,7 @@ tombstones = sa.Table(
     sa.Column("project_id", name()),
     sa.Column("epoch", sa.Integer, nullable=False),
     sa.Column("created_at", Moment, nullable=False),
-    sa.Column("suspect", name(WORKER_LENGTH)),  # whose calls they may be
+    sa.Column("suspects", long_text(), nullable=False),  # whose calls they may be
     sa.Column("details", long_text(), nullable=False),
     *unfinished(),
     due_index("qplug_tombstones"),

@@ -1,7 +1,7 @@
 """What was taken over from a command whose last call of a driver may yet have its effect."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,7 +12,7 @@ from qplug.db import Database, clock
 from qplug.errors import InstanceInTransition
 from qplug.model import Call, Network
 from qplug.store.marks import Marks, judged, postponed, take, taker, until
-from qplug.store.records import vifs_of_instance
+from qplug.store.records import new_epoch, vifs_of_instance
 from qplug.store.tables import tombstones
 from qplug.store.worker import Worker
 
@@ -24,11 +24,14 @@ LONGEST = 24 * 3600.0
 
 judge = judged(tombstones)
 take_over = taker(tombstones)
-bury = tombstones.insert().values(due=until, created_at=clock(), epoch=0)
-remains = tombstones.delete().where(tombstones.c.id.in_(sa.bindparam("ids", expanding=True)))
+bury = tombstones.insert().values(due=until, created_at=clock())
+is_older = tombstones.c.id.in_(sa.bindparam("ids", expanding=True))
+suspects_of = sa.select(tombstones.c.id, tombstones.c.suspects).where(is_older)
+older = tombstones.delete().where(is_older)
 is_mine = sa.and_(
     tombstones.c.id == sa.bindparam("key"), tombstones.c.epoch == sa.bindparam("seen")
 )
+remove = tombstones.delete().where(is_mine)
 leave_for_later = tombstones.update().where(is_mine).values(due=until)
 has_rest = sa.select(sa.type_coerce(tombstones.c.created_at, sa.Double) + LONGEST <= clock()).where(
     is_mine
@@ -92,10 +95,13 @@ def bury_network(tx: Connection, network: Network, suspect: str | None) -> None:
 def _bury(tx: Connection, suspect: str | None, stones: Mapping[str, Mapping[str, Any]]) -> None:
     if suspect is None or not stones:
         return
-    tx.execute(remains, {"ids": sorted(stones)})
+    ids = {"ids": sorted(stones)}
+    before = {row.id: json.loads(row.suspects) for row in tx.execute(suspects_of, ids)}
+    tx.execute(older, ids)
     for key, stone in stones.items():
-        row = {**stone, "id": key, "suspect": suspect, "details": json.dumps(stone["details"])}
-        tx.execute(bury, row | {"seconds": LATE})
+        suspects = sorted({suspect, *before.get(key, ())})
+        texts = {"details": json.dumps(stone["details"]), "suspects": json.dumps(suspects)}
+        tx.execute(bury, {**stone, **texts, "id": key, "epoch": new_epoch(), "seconds": LATE})
 
 
 class Tombstones:
@@ -105,9 +111,12 @@ class Tombstones:
         self._database = database
         self._marks = marks
 
-    def take(self, call: Call, key: str) -> Tombstone | None:
+    def take(
+        self, call: Call, key: str, written: Callable[[Tombstone], object] = lambda _: None
+    ) -> Tombstone | None:
         """Take one over; ``None`` if it is there no more.
 
+        :param written: called with what will be returned when only the commit is left
         :raises InstanceInTransition: somebody works on it
         """
 
@@ -119,8 +128,9 @@ class Tombstones:
             if not self._marks.is_free(found) or not take(tx, take_over, found, mark):
                 raise InstanceInTransition(key, "released")
             old = tx.execute(has_rest, {"key": key, "seen": mark.epoch}).scalar_one()
-            dead = Worker.parsed(found.suspect).is_dead(self._marks.here)
-            return Tombstone(
+            suspects = map(Worker.parsed, json.loads(found.suspects))
+            dead = all(one.is_dead(self._marks.here) for one in suspects)
+            stone = Tombstone(
                 id=found.id,
                 kind=found.kind,
                 epoch=mark.epoch,
@@ -128,12 +138,16 @@ class Tombstones:
                 details=json.loads(found.details),
                 final=bool(old or (dead and found.overdue)),
             )
+            written(stone)
+            return stone
 
         return self._database.write(call, work)
 
-    def remove(self, call: Call, key: str) -> None:
-        """Forget one, of which nothing more is to be expected."""
-        self._database.write(call, lambda tx: tx.execute(remains, {"ids": [key]}))
+    def remove(self, call: Call, stone: Tombstone) -> None:
+        """Forget one that was taken, unless it was taken over or buried anew since."""
+        mine = {"key": stone.id, "seen": stone.epoch}
+        with self._marks.leaving(stone.epoch):
+            self._database.write(call, lambda tx: tx.execute(remove, mine))
 
     def postpone(self, call: Call, stone: Tombstone, failure: str | None) -> None:
         """Keep one for later.

@@ -144,20 +144,3 @@ def delete_released(
     if gone:
         tx.execute(vifs_gone, {"ids": sorted(gone)})
     tx.execute(instance_gone, {"instance": instance_id})
-
-
-def are_leaving(tx: Connection, wanted: Sequence[VifRecord]) -> bool:
-    """Say whether all that have one of the addresses by now are being changed or released."""
-    pairs = [(one.network.id, a.address) for one in wanted for a in one.allocations]
-    places = [
-        sa.and_(allocations.c.network_id == network_id, allocations.c.address == address)
-        for network_id, address in pairs
-    ]
-    ours = [one.vif.id for one in wanted]
-    settled = (
-        sa.select(allocations.c.id)
-        .join_from(allocations, vifs, vifs.c.id == allocations.c.vif_id)
-        .join(instances, instances.c.id == vifs.c.instance_id)
-        .where(sa.or_(*places), vifs.c.id.not_in(ours), instances.c.state == "active")
-    )
-    return tx.execute(settled).first() is None

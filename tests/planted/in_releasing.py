@@ -7,11 +7,11 @@ import pytest
 from planting import fault
 
 from qplug.errors import Unavailable
-from qplug.manager.chain import Undo
 from qplug.manager.finishing import Finishing
 from qplug.manager.release import Release
+from qplug.manager.undo import Undo
 from qplug.model import Call
-from qplug.store import VifRecord
+from qplug.store import VifRecord, Work
 from qplug.store.instances import InstanceStore
 
 PENDING = "Failing::test_what_cannot_be_undone_is_pending_and_nobody_sees_or_gets_it"
@@ -100,12 +100,11 @@ def an_address_in_use_is_not_held(plant: pytest.MonkeyPatch) -> None:
     says="[] = get_pending()",
 )
 def work_tried_in_vain_is_dropped(plant: pytest.MonkeyPatch) -> None:
-    real = Finishing._release_instance
+    real = Finishing.finish
 
-    def release(self: Finishing, call: Call, instance_id: str) -> str | None:
-        failure = real(self, call, instance_id)
-        for work in self._store.work.all(call, instance_id):
-            self.forget(call, work)
+    def finish(self: Finishing, call: Call, work: Work) -> str | None:
+        failure = real(self, call, work)
+        self.forget(call, work)
         return failure
 
-    plant.setattr(Finishing, "_release_instance", release)
+    plant.setattr(Finishing, "finish", finish)

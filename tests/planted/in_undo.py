@@ -10,11 +10,12 @@ from planting import fault
 
 from qplug.manager import building
 from qplug.manager.building import Building
-from qplug.manager.chain import Chain, Undo
+from qplug.manager.chain import Chain
 from qplug.manager.changing import Changing
 from qplug.manager.creating import Creating
 from qplug.manager.fixed_ips import FixedIps
 from qplug.manager.hosts import Hosts
+from qplug.manager.undo import Undo
 from qplug.model import Call
 from qplug.store import VifRecord
 

@@ -422,9 +422,9 @@ def test_what_a_command_works_on_is_no_difference(planted: Planted, blue: Networ
     planted.take(blue, mine.vif, mine.address)
     planted.detach(blue, mine.port_id)
     store = planted.chain.manager._chain.store
-    store.instances.begin_update(call(), mine.instance.id, 5)
+    store.instance_updates.begin(call(), mine.instance.id, 5)
     assert planted.audit() == []
-    store.instances.cancel_update(call(), mine.instance.id, 5)
+    store.instance_updates.cancel(call(), mine.instance.id, 5)
     assert len(planted.audit()) == 2
 
 
@@ -435,7 +435,7 @@ def test_what_a_late_call_gave_is_no_difference_of_its_own(
     gone = planted.stranger(blue)
     store = planted.chain.manager._chain.store
     stone = {"id": gone.id, "kind": "vif", "epoch": 0, "created_at": NOW, "details": "{}"}
-    late = stone | {"due": datetime.fromtimestamp(due, UTC), "suspect": "elsewhere a b 1 2"}
+    late = stone | {"due": datetime.fromtimestamp(due, UTC), "suspects": "[]"}
     store.database.write(call(), lambda tx: tx.execute(tombstones.insert(), late))
     planted.give(blue, gone, "10.0.0.9")
     planted.attach(blue, gone.id)

@@ -277,7 +277,7 @@ def test_what_somebody_works_on_is_not_pending_and_not_taken_over(
 ) -> None:
     mine = instance()
     chain.admin.allocate_for_instance(mine)
-    chain.manager._chain.store.instances.begin_update(call(), mine.id, 7)
+    chain.manager._chain.store.instance_updates.begin(call(), mine.id, 7)
     assert chain.admin.get_pending() == []
     assert chain.admin.retry_pending() == []
     with pytest.raises(InstanceInTransition):
@@ -289,7 +289,7 @@ def test_a_command_does_not_wait_where_nobody_comes_back(
 ) -> None:
     mine = instance()
     chain.admin.allocate_for_instance(mine)
-    chain.manager._chain.store.instances.begin_update(call(), mine.id, 7)
+    chain.manager._chain.store.instance_updates.begin(call(), mine.id, 7)
     chain.let_deadlines_pass()
     began = time.monotonic()
     chain.admin.add_fixed_ip_to_instance(mine.id, "blue", address=ADDRESS)
@@ -373,7 +373,7 @@ def test_a_network_in_the_way_that_nobody_makes_any_more_is_taken_out_of_it(
 ) -> None:
     """Its label and its cidr are free again for the command that needs them."""
     made = chain.manager.creating._complete(network_spec("10.0.0.0/24"))
-    chain.manager._chain.store.networks.reserve(call(), made, 7)
+    chain.manager._chain.store.network_creations.reserve(call(), made, 7)
     with pytest.raises(NetworkInTransition):
         chain.manager.creating.create(call(seconds=0.2), network_spec("10.0.0.0/24"))
     chain.let_deadlines_pass()
@@ -386,6 +386,7 @@ def test_a_network_in_the_way_that_nobody_makes_any_more_is_taken_out_of_it(
 def test_what_is_taken_over_is_released_once_more_when_it_is_due(
     chain: RecordedChain, blue: Network
 ) -> None:
+    instance_there(chain)
     before, mine = chain.holdings(), instance()
     taken_over(chain, mine, blue)
     assert chain.holdings() == before
@@ -418,7 +419,7 @@ def test_a_tombstone_takes_nothing_from_what_is_there_by_right(
     """A change is taken over and rolled back; the vif goes on with what it has."""
     mine = instance()
     chain.admin.allocate_for_instance(mine)
-    chain.manager._chain.store.instances.begin_update(call(), mine.id, 7)
+    chain.manager._chain.store.instance_updates.begin(call(), mine.id, 7)
     chain.let_deadlines_pass()
     chain.admin.retry_pending()
     there = chain.holdings()

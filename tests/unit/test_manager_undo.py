@@ -10,6 +10,7 @@ from netaddr import IPAddress
 from qplug.builtin.memory_ipam import MemoryIpam
 from qplug.errors import BackendUnavailable, DatabaseUnavailable, DriverFailed, InstanceNotFound
 from qplug.model import Instance
+from qplug.store.instance_updates import InstanceUpdates
 from qplug.store.instances import InstanceStore
 from qplug.testing.chain import BreakingJournal, RecordedChain, instance
 from qplug.testing.values import call
@@ -277,7 +278,7 @@ def test_an_added_address_that_the_store_does_not_record_is_taken_back(
     mine = instance()
     chain.admin.allocate_for_instance(mine)
     before = chain.holdings()
-    monkeypatch.setattr(InstanceStore, "end_update", unconfirmed(InstanceStore.end_update, False))
+    monkeypatch.setattr(InstanceUpdates, "end", unconfirmed(InstanceUpdates.end, False))
     with pytest.raises(DatabaseUnavailable):
         chain.admin.add_fixed_ip_to_instance(mine.id, "two")
     assert chain.holdings() == before

@@ -72,8 +72,8 @@ def write(store: Store, *statements: sa.Executable) -> None:
 def kept(store: Store, *cidrs: str, **rest: Any) -> Network:
     """Return an active network, recorded."""
     made = network(*(cidrs or ["10.0.0.0/24"]), **rest)
-    store.networks.reserve(call(), made, EPOCH)
-    store.networks.activate(call(), made.id, made, EPOCH)
+    store.network_creations.reserve(call(), made, EPOCH)
+    store.network_creations.activate(call(), made, EPOCH)
     return made
 
 
@@ -109,8 +109,8 @@ def test_a_network_is_found_again_as_it_was_written(store: Store) -> None:
         subnet("fd01::/120", pools=["fd01::10-fd01::20"], reserved=["fd01::10"]),
     ]
     made = replace(network(*parts), priority=-3, zone="z", rxtx_base=7, adopted=True)
-    store.networks.reserve(call(), made, EPOCH)
-    store.networks.activate(call(), made.id, made, EPOCH)
+    store.network_creations.reserve(call(), made, EPOCH)
+    store.network_creations.activate(call(), made, EPOCH)
     assert store.networks.find(call(), made.id) == made
 
 
@@ -148,7 +148,9 @@ def test_labels_in_any_script_are_found(store: Store) -> None:
 def test_a_host_too_long_for_its_column_is_refused(store: Store) -> None:
     long, made = "h" * 256, kept(store)
     with pytest.raises(InvalidInput, match=r"host 'hhh.* it must be at most 255 characters"):
-        store.networks.reserve(call(), network("10.9.0.0/24", label="long", host=long), EPOCH)
+        store.network_creations.reserve(
+            call(), network("10.9.0.0/24", label="long", host=long), EPOCH
+        )
     with pytest.raises(InvalidInput, match="at most 255 characters"):
         store.networks.set_host(call(), made.id, long)
     assert [net.id for net in store.networks.all(call())] == [made.id]
@@ -157,8 +159,8 @@ def test_a_host_too_long_for_its_column_is_refused(store: Store) -> None:
 def test_a_subnet_has_room_for_thousands_of_ranges(store: Store) -> None:
     reserved = [f"fd00::{n:x}:1-fd00::{n:x}:ffff" for n in range(1, 4000)]
     made = network(subnet("fd00::/64", reserved=reserved))
-    store.networks.reserve(call(), made, EPOCH)
-    store.networks.activate(call(), made.id, made, EPOCH)
+    store.network_creations.reserve(call(), made, EPOCH)
+    store.network_creations.activate(call(), made, EPOCH)
     assert store.networks.find(call(), made.id) == made
 
 
@@ -167,8 +169,8 @@ def test_r22_networks_are_listed_once_each_in_order_of_creation(store: Store) ->
     for number, owner in enumerate([PROJECT, None, OTHER_PROJECT, PROJECT]):
         cidrs = [f"10.{number}.0.0/24", f"10.{number}.1.0/24", f"fd0{number}::/64"]
         made = network(*cidrs, label=f"net-{number}", project_id=owner)
-        store.networks.reserve(call(now=after(number)), made, EPOCH)
-        store.networks.activate(call(), made.id, made, EPOCH)
+        store.network_creations.reserve(call(now=after(number)), made, EPOCH)
+        store.network_creations.activate(call(), made, EPOCH)
     listed = store.networks.all(call(), project_id=PROJECT)
     assert [net.label for net in listed] == ["net-0", "net-1", "net-3"]
     assert [len(net.subnets) for net in listed] == [3, 3, 3]
@@ -177,7 +179,7 @@ def test_r22_networks_are_listed_once_each_in_order_of_creation(store: Store) ->
 
 def test_what_is_being_made_is_shown_to_nobody_but_its_host_s_clean_up(store: Store) -> None:
     made = network("10.0.0.0/24")
-    store.networks.reserve(call(), made, EPOCH)
+    store.network_creations.reserve(call(), made, EPOCH)
     assert store.networks.all(call()) == []
     assert store.networks.usable(call(), PROJECT, []) == []
     with pytest.raises(NetworkNotFound):
@@ -188,9 +190,10 @@ def test_what_is_being_made_is_shown_to_nobody_but_its_host_s_clean_up(store: St
 
 def test_a_network_takes_the_id_that_quantum_gave_it_with_its_subnets(store: Store) -> None:
     made = network("10.0.0.0/24", "fd00::/64")
-    store.networks.reserve(call(), made, EPOCH)
+    store.network_creations.reserve(call(), made, EPOCH)
     named = replace(made, id=str(uuid4()))
-    store.networks.activate(call(), made.id, named, EPOCH)
+    store.network_creations.rename(call(), made.id, named, EPOCH)
+    store.network_creations.activate(call(), named, EPOCH)
     assert store.networks.find(call(), "blue") == named
 
 
@@ -208,12 +211,12 @@ def test_a_label_that_several_visible_networks_have_is_ambiguous(store: Store) -
 def test_a_label_is_unique_among_those_of_its_owner(store: Store) -> None:
     kept(store)
     with pytest.raises(LabelInUse) as error:
-        store.networks.reserve(call(), network("10.1.0.0/24"), EPOCH)
+        store.network_creations.reserve(call(), network("10.1.0.0/24"), EPOCH)
     assert (error.value.label, error.value.project_id) == ("blue", PROJECT)
     kept(store, "10.1.0.0/24", project_id=OTHER_PROJECT)
     kept(store, "10.1.0.0/24", project_id=None)
     with pytest.raises(LabelInUse):
-        store.networks.reserve(call(), network("10.2.0.0/24", project_id=None), EPOCH)
+        store.network_creations.reserve(call(), network("10.2.0.0/24", project_id=None), EPOCH)
 
 
 def test_labels_that_differ_in_case_are_different(store: Store) -> None:
@@ -226,11 +229,11 @@ def test_an_id_is_kept_once(store: Store) -> None:
     made = kept(store)
     again = network("10.1.0.0/24", label="green", id=made.id, project_id=OTHER_PROJECT)
     with pytest.raises(NetworkExists) as error:
-        store.networks.reserve(call(), again, EPOCH)
+        store.network_creations.reserve(call(), again, EPOCH)
     assert error.value.network == made.id
-    store.networks.reserve(call(), replace(again, id=(reserved := str(uuid4()))), EPOCH)
+    store.network_creations.reserve(call(), replace(again, id=(reserved := str(uuid4()))), EPOCH)
     with pytest.raises(NetworkExists):
-        store.networks.activate(call(), reserved, again, EPOCH)
+        store.network_creations.rename(call(), reserved, again, EPOCH)
 
 
 SAME = [("10.0.0.0/24", "10.0.0.0/24"), ("fd00::/64", "fd00::/64"), ("0.0.0.0/0", "0.0.0.0/0")]
@@ -254,7 +257,9 @@ def test_r68_a_cidr_that_overlaps_one_of_its_owner_is_refused_and_says_how(
     """R68: three messages for the same, a larger and a smaller cidr; IPv6 as well."""
     kept(store, taken, label="first")
     with pytest.raises(CidrConflict, match=rf"{wanted}.*{words}.*{taken}.*'first'"):
-        store.networks.reserve(call(), network(wanted, "2001:db8::/64", label="second"), EPOCH)
+        store.network_creations.reserve(
+            call(), network(wanted, "2001:db8::/64", label="second"), EPOCH
+        )
     assert [net.label for net in store.networks.all(call())] == ["first"]
     kept(store, wanted, label="second", project_id=OTHER_PROJECT)
     kept(store, wanted, label="second", project_id=None)
@@ -285,18 +290,18 @@ def test_looking_at_one_row_finds_every_overlap(
         made = network(str(cidr), label=f"net-{number}", project_id=owner)
         if any(cidr in other or other in cidr for other in mine):
             with pytest.raises(CidrConflict):
-                store.networks.reserve(call(), made, EPOCH)
+                store.network_creations.reserve(call(), made, EPOCH)
         else:
-            store.networks.reserve(call(), made, EPOCH)
-            store.networks.activate(call(), made.id, made, EPOCH)
+            store.network_creations.reserve(call(), made, EPOCH)
+            store.network_creations.activate(call(), made, EPOCH)
             mine.append(cidr)
 
 
 def test_what_is_in_the_way_and_hidden_is_said_to_be_half_deleted(store: Store) -> None:
-    store.networks.begin_delete(call(), kept(store).id)
+    store.network_deletions.begin(call(), kept(store).id)
     for wanted in (network("10.1.0.0/24"), network("10.0.0.0/16", label="green")):
         with pytest.raises(NetworkInTransition, match="'blue' is deleting just now"):
-            store.networks.reserve(call(), wanted, EPOCH)
+            store.network_creations.reserve(call(), wanted, EPOCH)
 
 
 @pytest.mark.parametrize("what", ["label", "cidr"])
@@ -312,7 +317,7 @@ def test_of_many_that_race_for_the_same_label_or_cidr_exactly_one_wins(
         made = network(cidr, label="blue" if what == "label" else f"net-{number}")
         start.wait()
         try:
-            store.networks.reserve(call(), made, EPOCH)
+            store.network_creations.reserve(call(), made, EPOCH)
         except NetworkInTransition:
             return False
         return True
@@ -329,7 +334,7 @@ def test_races_of_different_owners_have_no_losers(store: Store) -> None:
     def race(number: int) -> None:
         made = network("10.0.0.0/16", project_id=f"project-{number}")
         start.wait()
-        store.networks.reserve(call(), made, EPOCH)
+        store.network_creations.reserve(call(), made, EPOCH)
 
     with ThreadPoolExecutor(racers) as pool:
         list(pool.map(race, range(racers)))
@@ -364,7 +369,7 @@ def test_r99_rows_that_live_are_unique_whoever_writes_them(store: Store) -> None
 def test_r99_a_removed_network_takes_its_subnets_and_frees_label_and_cidr(store: Store) -> None:
     """R99: rows are physically deleted, so that nothing dead is in the way."""
     net = kept(store, "10.0.0.0/24", "fd00::/64")
-    store.networks.forget(call(), net, store.networks.begin_delete(call(), net.id).epoch)
+    store.network_deletions.forget(call(), net, store.network_deletions.begin(call(), net.id).epoch)
     held = {table.name: rows(store, table) for table in metadata.sorted_tables}
     assert {name for name, found in held.items() if found} == {"qplug_owners"}
     kept(store, "10.0.0.0/24", "fd00::/64")
@@ -392,7 +397,7 @@ def test_a_change_writes_nothing_that_was_not_named(store: Store) -> None:
 
 def test_a_change_of_what_is_gone_or_hidden_is_not_found(store: Store) -> None:
     net = kept(store)
-    store.networks.begin_delete(call(), net.id)
+    store.network_deletions.begin(call(), net.id)
     for refused in (
         lambda: store.networks.update(call(), net, priority=5),
         lambda: store.networks.set_host(call(), net.id, "host-2"),
@@ -440,45 +445,45 @@ def test_disassociating_looks_at_the_network_as_it_is_by_then(store: Store) -> N
 
 def test_a_deletion_that_is_cancelled_leaves_the_network_as_it_was(store: Store) -> None:
     net = kept(store)
-    deletion = store.networks.begin_delete(call(), net.id)
+    deletion = store.network_deletions.begin(call(), net.id)
     assert deletion.network == net
     assert store.networks.all(call()) == []
-    store.networks.cancel_delete(call(), deletion, adopted=False)
+    store.network_deletions.cancel(call(), deletion, adopted=False)
     assert store.networks.all(call()) == [net]
 
 
 def test_a_deletion_that_was_begun_before_cannot_be_cancelled(store: Store) -> None:
     """Parts of the network may be gone."""
     net = kept(store)
-    store.networks.postpone(call(), net.id, store.networks.begin_delete(call(), net.id).epoch, "")
-    again = store.networks.begin_delete(call(), net.id)
-    store.networks.cancel_delete(call(), again, adopted=False)
+    store.networks.postpone(call(), net.id, store.network_deletions.begin(call(), net.id).epoch, "")
+    again = store.network_deletions.begin(call(), net.id)
+    store.network_deletions.cancel(call(), again, adopted=False)
     assert store.networks.all(call()) == []
 
 
 def test_a_deletion_that_another_command_took_up_cannot_be_cancelled(store: Store) -> None:
     net = kept(store)
-    first = store.networks.begin_delete(call(), net.id)
+    first = store.network_deletions.begin(call(), net.id)
     store.networks.postpone(call(), net.id, first.epoch, "it is away")
-    store.networks.begin_delete(call(), net.id)
-    store.networks.cancel_delete(call(), first, adopted=False)
+    store.network_deletions.begin(call(), net.id)
+    store.network_deletions.cancel(call(), first, adopted=False)
     assert store.networks.all(call()) == []
 
 
 def test_what_is_deleted_just_now_is_not_taken_up_by_another_command(store: Store) -> None:
     net = kept(store)
-    store.networks.begin_delete(call(), net.id)
+    store.network_deletions.begin(call(), net.id)
     with pytest.raises(NetworkInTransition, match="'blue' is deleting"):
-        store.networks.begin_delete(call(), net.id)
+        store.network_deletions.begin(call(), net.id)
 
 
 def test_an_adopted_network_to_be_deleted_in_quantum_is_ours_from_then_on(store: Store) -> None:
     net = replace(network("10.0.0.0/24"), adopted=True)
-    store.networks.reserve(call(), net, EPOCH)
-    store.networks.activate(call(), net.id, net, EPOCH)
-    deletion = store.networks.begin_delete(call(), net.id, with_quantum=True)
+    store.network_creations.reserve(call(), net, EPOCH)
+    store.network_creations.activate(call(), net, EPOCH)
+    deletion = store.network_deletions.begin(call(), net.id, with_quantum=True)
     assert not deletion.network.adopted
-    store.networks.cancel_delete(call(), deletion, adopted=net.adopted)
+    store.network_deletions.cancel(call(), deletion, adopted=net.adopted)
     assert store.networks.all(call()) == [net]
 
 
@@ -490,22 +495,22 @@ def test_a_network_with_vifs_in_any_state_is_busy_and_called_by_its_label(
     join(store, net, state=state)
     before = rows(store, networks)
     with pytest.raises(NetworkBusy, match="'blue' still has 1 attached"):
-        store.networks.begin_delete(call(), net.id)
+        store.network_deletions.begin(call(), net.id)
     assert rows(store, networks) == before
 
 
 def test_what_is_being_made_cannot_be_deleted(store: Store) -> None:
     made = network("10.0.0.0/24")
-    store.networks.reserve(call(), made, EPOCH)
+    store.network_creations.reserve(call(), made, EPOCH)
     before = rows(store, networks)
     with pytest.raises(NetworkInTransition, match="'blue' is building"):
-        store.networks.begin_delete(call(), made.id)
+        store.network_deletions.begin(call(), made.id)
     assert rows(store, networks) == before
 
 
 def test_forgetting_spares_what_is_active(store: Store) -> None:
     net = kept(store)
-    store.networks.forget(call(), net, EPOCH)
+    store.network_deletions.forget(call(), net, EPOCH)
     assert store.networks.all(call()) == [net]
 
 
@@ -513,24 +518,25 @@ def test_forgetting_spares_what_is_active(store: Store) -> None:
 def test_what_is_abandoned_is_hidden_under_its_id_in_quantum(activated: bool, store: Store) -> None:
     """The answer of activating it may have been all that was lost."""
     made = network("10.0.0.0/24")
-    store.networks.reserve(call(), made, EPOCH)
+    store.network_creations.reserve(call(), made, EPOCH)
     named = replace(made, id=str(uuid4()))
     if activated:
-        store.networks.activate(call(), made.id, named, EPOCH)
-    assert store.networks.abandon(call(), named, EPOCH)
+        store.network_creations.rename(call(), made.id, named, EPOCH)
+        store.network_creations.activate(call(), named, EPOCH)
+    assert store.network_creations.abandon(call(), named, EPOCH)
     assert store.networks.all(call()) == []
     store.networks.postpone(call(), named.id, EPOCH, "it is away")
-    assert store.networks.begin_delete(call(), named.id).network == named
+    assert store.network_deletions.begin(call(), named.id).network == named
     with pytest.raises(NetworkInTransition):
-        store.networks.activate(call(), made.id, named, EPOCH)
+        store.network_creations.activate(call(), named, EPOCH)
 
 
 def test_abandoning_spares_a_stranger_that_has_the_id(store: Store) -> None:
     """A Quantum that gave the id of another network has not made that one ours."""
     other, made = kept(store, project_id=OTHER_PROJECT), network("10.0.0.0/24", label="green")
-    store.networks.reserve(call(), made, EPOCH)
+    store.network_creations.reserve(call(), made, EPOCH)
     with pytest.raises(IntegrityError):
-        store.networks.abandon(call(), replace(made, id=other.id), EPOCH)
+        store.network_creations.abandon(call(), replace(made, id=other.id), EPOCH)
     assert store.networks.all(call()) == [other]
 
 

@@ -222,6 +222,6 @@ def test_rows_are_counted(store: Store) -> None:
 
 def test_what_is_released_once_more_later_is_known(store: Store) -> None:
     key = str(uuid4())
-    stone = {"id": key, "kind": "vif", "epoch": 0, "created_at": NOW, "details": "{}", "due": NOW}
-    written(store, (tombstones, [stone]))
+    stone = {"id": key, "kind": "vif", "epoch": 0, "details": "{}", "suspects": "[]"}
+    written(store, (tombstones, [stone | {"created_at": NOW, "due": NOW}]))
     assert store.audit.tombstones(call(), [key, str(uuid4())]) == {key}

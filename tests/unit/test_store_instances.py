@@ -42,8 +42,8 @@ def blue(store: Store) -> Network:
 def kept(store: Store, label: str) -> Network:
     """Return an active network, recorded."""
     made = network(f"10.{len(store.networks.all(call()))}.0.0/24", label=label)
-    store.networks.reserve(call(), made, EPOCH)
-    store.networks.activate(call(), made.id, made, EPOCH)
+    store.network_creations.reserve(call(), made, EPOCH)
+    store.network_creations.activate(call(), made, EPOCH)
     return made
 
 
@@ -140,7 +140,7 @@ def test_a_network_that_goes_away_is_named_and_nothing_is_begun(
     store: Store, blue: Network
 ) -> None:
     green, mine = kept(store, "green"), instance()
-    store.networks.begin_delete(call(), green.id)
+    store.network_deletions.begin(call(), green.id)
     with pytest.raises(NetworkNotFound) as raised:
         begun(store, mine, blue, green, green)
     assert raised.value.network == green.id
@@ -173,9 +173,9 @@ def test_an_abandoned_instance_is_hidden_when_something_is_left(
     begun(store, mine, blue)
     store.instances.abandon(call(), mine.id, EPOCH, "it is away")
     assert state_of(store, mine) == "deleting"
-    known = store.instances.begin_delete(call(), mine.id)
+    known = store.instance_releases.begin(call(), mine.id)
     assert known is not None
-    store.instances.forget(call(), known, [], "")
+    store.instance_releases.forget(call(), known, [], "")
     assert state_of(store, mine) is None
 
 
@@ -194,7 +194,7 @@ def test_what_another_command_took_up_is_neither_finished_nor_abandoned(
     store: Store, blue: Network
 ) -> None:
     mine = active(store, blue, "10.0.0.2")
-    store.instances.begin_delete(call(), mine.id)
+    store.instance_releases.begin(call(), mine.id)
     with pytest.raises(InstanceInTransition):
         store.instances.finish(call(), mine.id, EPOCH, [], "[]")
     known = store.instances.get(call(), mine.id)
@@ -208,9 +208,9 @@ def test_who_lost_an_instance_that_is_gone_by_now_hears_so_at_once(
     mine = instance()
     (record,) = begun(store, mine, blue)
     overdue(store)
-    leaving = store.instances.begin_delete(call(), mine.id)
+    leaving = store.instance_releases.begin(call(), mine.id)
     assert leaving is not None
-    store.instances.forget(call(), leaving, (), "")
+    store.instance_releases.forget(call(), leaving, (), "")
     with pytest.raises(InstanceInTransition):
         store.instances.finish(call(0.2), mine.id, EPOCH, [given(record, "10.0.0.2")], "[]")
 
@@ -220,16 +220,16 @@ def test_who_lost_an_instance_that_is_gone_by_now_hears_so_at_once(
 
 def test_one_command_at_a_time_changes_an_instance(store: Store, blue: Network) -> None:
     mine = active(store, blue, "10.0.0.2")
-    known = store.instances.begin_update(call(), mine.id, new_epoch())
+    known = store.instance_updates.begin(call(), mine.id, new_epoch())
     refused: list[Callable[[], object]] = [
-        lambda: store.instances.begin_update(call(), mine.id, new_epoch()),
-        lambda: store.instances.begin_delete(call(), mine.id),
+        lambda: store.instance_updates.begin(call(), mine.id, new_epoch()),
+        lambda: store.instance_releases.begin(call(), mine.id),
     ]
     for act in refused:
         with pytest.raises(InstanceInTransition) as raised:
             act()
         assert raised.value.state == "updating"
-    store.instances.end_update(call(), known)
+    store.instance_updates.end(call(), known)
     assert state_of(store, mine) == "active"
 
 
@@ -237,10 +237,10 @@ def test_a_change_adds_and_removes_addresses_and_keeps_the_rest(
     store: Store, blue: Network
 ) -> None:
     mine = active(store, blue, "10.0.0.2", "10.0.0.3")
-    known = store.instances.begin_update(call(), mine.id, new_epoch())
+    known = store.instance_updates.begin(call(), mine.id, new_epoch())
     (record,) = known.vifs
     added, gone = given(record, "10.0.0.9"), record.allocations[0]
-    store.instances.end_update(call(), known, added=[added], removed=[gone], network_info="[2]")
+    store.instance_updates.end(call(), known, added=[added], removed=[gone], network_info="[2]")
     found = store.instances.get(call(), mine.id)
     assert found is not None
     assert found.network_info == "[2]"
@@ -249,10 +249,10 @@ def test_a_change_adds_and_removes_addresses_and_keeps_the_rest(
 
 def test_an_update_that_lost_its_instance_changes_nothing(store: Store, blue: Network) -> None:
     mine = active(store, blue, "10.0.0.2")
-    known = store.instances.begin_update(call(), mine.id, new_epoch())
+    known = store.instance_updates.begin(call(), mine.id, new_epoch())
     stale = replace(known, epoch=known.epoch - 1)
     with pytest.raises(InstanceInTransition):
-        store.instances.end_update(call(), stale, removed=known.vifs[0].allocations)
+        store.instance_updates.end(call(), stale, removed=known.vifs[0].allocations)
     assert len(list(store.search.fixed_ips(call()))) == 1
     assert state_of(store, mine) == "updating"
 
@@ -262,7 +262,7 @@ def test_info_is_cached_only_for_what_has_not_changed_since(store: Store, blue: 
     before = store.instances.get(call(), mine.id)
     assert before is not None
     store.instances.cache_info(call(), before, "[1]")
-    store.instances.end_update(call(), store.instances.begin_update(call(), mine.id, new_epoch()))
+    store.instance_updates.end(call(), store.instance_updates.begin(call(), mine.id, new_epoch()))
     store.instances.cache_info(call(), before, "[2]")
     after = store.instances.get(call(), mine.id)
     assert after is not None
@@ -271,10 +271,10 @@ def test_info_is_cached_only_for_what_has_not_changed_since(store: Store, blue: 
 
 def test_what_is_not_there_or_being_deleted_cannot_be_changed(store: Store, blue: Network) -> None:
     mine = active(store, blue, "10.0.0.2")
-    store.instances.begin_delete(call(), mine.id)
+    store.instance_releases.begin(call(), mine.id)
     for each in (mine, instance()):
         with pytest.raises(InstanceNotFound):
-            store.instances.begin_update(call(), each.id, new_epoch())
+            store.instance_updates.begin(call(), each.id, new_epoch())
 
 
 # --- deleting -----------------------------------------------------------------------------------
@@ -289,11 +289,11 @@ def test_forgetting_keeps_what_is_left_and_frees_what_was_given_back(
         for number, record in enumerate(begun(store, mine, blue, blue, blue), start=2)
     ]
     store.instances.finish(call(), mine.id, EPOCH, records, "[]")
-    known = store.instances.begin_delete(call(), mine.id)
+    known = store.instance_releases.begin(call(), mine.id)
     assert known is not None
     gone, held, macs_own = known.vifs
     left_over = [held, replace(macs_own, allocations=())]
-    store.instances.forget(call(), known, left_over, "it is away")
+    store.instance_releases.forget(call(), known, left_over, "it is away")
     left = store.instances.get(call(), mine.id)
     assert left is not None
     assert [record.vif.id for record in left.vifs] == [held.vif.id, macs_own.vif.id]
@@ -306,19 +306,19 @@ def test_a_late_deallocation_does_not_disturb_what_comes_after_the_one_that_took
     store: Store, blue: Network
 ) -> None:
     mine = active(store, blue, "10.0.0.2")
-    first = store.instances.begin_delete(call(), mine.id)
+    first = store.instance_releases.begin(call(), mine.id)
     assert first is not None
     with pytest.raises(InstanceInTransition):
-        store.instances.begin_delete(call(), mine.id)
+        store.instance_releases.begin(call(), mine.id)
     overdue(store)
-    second = store.instances.begin_delete(call(), mine.id)
+    second = store.instance_releases.begin(call(), mine.id)
     assert second is not None
-    store.instances.forget(call(), second, [], "")
+    store.instance_releases.forget(call(), second, [], "")
     assert state_of(store, mine) is None
     begun(store, mine)  # anew, without any network
-    store.instances.forget(call(), first, [], "")
+    store.instance_releases.forget(call(), first, [], "")
     assert state_of(store, mine) == "building"
 
 
 def test_deleting_what_is_not_there_finds_nothing(store: Store) -> None:
-    assert store.instances.begin_delete(call(), instance().id) is None
+    assert store.instance_releases.begin(call(), instance().id) is None

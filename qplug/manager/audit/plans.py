@@ -59,7 +59,7 @@ class Plans:
                 self._refuse_hopeless(instance_id)
                 if not takes_back:
                     self._refuse_extras(instance_id)
-                self._finishing.settle_instance(self._call(), instance_id)
+                self._finishing.instances.settle(self._call(), instance_id)
                 if is_apart is not None:
                     _refuse_still(is_apart)
 
@@ -98,15 +98,15 @@ class Plans:
         network, instance_id = known.record.network, known.record.vif.instance_id
 
         def mend() -> None:
-            call, store, epoch = self._call(), self._chain.store.instances, new_epoch()
-            marked = store.begin_update(call, instance_id, epoch)
+            call, updates, epoch = self._call(), self._chain.store.instance_updates, new_epoch()
+            marked = updates.begin(call, instance_id, epoch)
             try:
                 if all(one.port_id != port_id for one in marked.vifs):
                     with step(call, "quantum", "deleting a second port"):
                         project = network.quantum_project
                         self._chain.quantum.detach_port(call, project, network.id, port_id)
             finally:
-                store.cancel_update(self._chain.overtime(call), instance_id, epoch)
+                updates.cancel(self._chain.overtime(call), instance_id, epoch)
 
         return Finding(replace(difference, plan=f"delete port {port_id} in Quantum"), mend)
 
@@ -116,7 +116,7 @@ class Plans:
         def mend() -> None:
             if is_apart():
                 self._hosts.refuse_other_host(network)
-                self._finishing.settle_network(self._call(), network.id)
+                self._finishing.networks.settle(self._call(), network.id)
                 _refuse_still(is_apart)
 
         plan = f"make IPAM keep the subnets that the store has of network '{network.label}'"

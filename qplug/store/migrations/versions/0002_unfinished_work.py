@@ -29,7 +29,7 @@ def upgrade() -> None:
         sa.Column("project_id", name()),
         sa.Column("epoch", sa.Integer, nullable=False),
         sa.Column("created_at", Moment, nullable=False),
-        sa.Column("suspect", name(400)),
+        sa.Column("suspects", long_text(), nullable=False),
         sa.Column("details", long_text(), nullable=False),
         *_unfinished(),
         sa.PrimaryKeyConstraint("id", name="pk_qplug_tombstones"),

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from qplug.testing.processes import start
 from qplug_ipam_melange.testing import StandIn
 from qplug_ipam_melange.testing.client import Client
 
@@ -58,6 +59,21 @@ def test_an_outage_ends_connections_that_were_open(melange: StandIn, client: Cli
         connection.getresponse().read()
         melange.outage = True
         assert connection.sock.recv(1) == b""
+
+
+@pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
+def test_an_outage_also_refuses_while_a_fork_of_the_servers_process_lives(
+    melange: StandIn, client: Client
+) -> None:
+    child = start(lambda: sleep(60))
+    try:
+        melange.outage = True
+        with pytest.raises(ConnectionRefusedError):
+            client.ask("GET", BLOCKS, timeout=1)
+        melange.outage = False
+        assert blocks(client) == []
+    finally:
+        child.kill()
 
 
 def test_latency_delays_every_answer(melange: StandIn, client: Client) -> None:

@@ -37,6 +37,7 @@ class Listener(ThreadingHTTPServer):
         self.closing.set()
         self.shutdown()
         self._thread.join()
+        _end(self.socket)  # a process that was forked has it too, and would keep it listening
         with self._lock:
             for connection in self._open:
                 _end(connection)
@@ -90,4 +91,4 @@ def _end(connection: socket.socket) -> None:
     try:
         connection.shutdown(socket.SHUT_RDWR)
     except OSError:
-        return  # the client was faster
+        return  # the other side was faster

@@ -97,6 +97,12 @@ def test_the_commands_of_the_audit_page_run_as_written(tmp_path: Path) -> None:
     assert printed.count("| kind | where | what |") == 2
 
 
+def test_the_commands_of_the_melange_page_run_as_written(tmp_path: Path) -> None:
+    printed = typed(script("docs/melange.md"), tmp_path)
+    assert "10.20.0.10" in printed
+    assert printed.count("| kind | where | what |") == 2  # both empty, else it would fail
+
+
 def test_the_commands_on_logs_run_as_written(tmp_path: Path) -> None:
     printed = typed(script("docs/operating.md", "Logs"), tmp_path)
     (shown,) = [b.text for b in blocks("docs/operating.md", "Logs") if b.language == "text"]

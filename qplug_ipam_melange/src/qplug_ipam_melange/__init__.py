@@ -1,0 +1,1 @@
+"""The IPAM and MAC drivers ``melange``: addresses kept by a Melange server."""

@@ -1,6 +1,7 @@
 """Work done in other processes, for tests of what survives them."""
 
 import ctypes
+import gc
 import os
 import signal
 from collections.abc import Callable, Sequence
@@ -98,6 +99,7 @@ def _finish(work: Callable[[], object], pipe: int) -> NoReturn:
     status, said = 1, ""
     signal.signal(signal.SIGALRM, signal.SIG_DFL)
     signal.alarm(LIMIT)
+    gc.freeze()  # what the parent has is not looked through, which would copy all of it
     try:
         status, said = 0, str(work())
     except BaseException as error:  # whatever it is, the parent is told

@@ -3,7 +3,9 @@
 Inherit the suite of the kind: :class:`~qplug.testing.ipam.IpamDriverSuite`,
 :class:`~qplug.testing.quantum.QuantumDriverSuite`, :class:`~qplug.testing.mac.MacDriverSuite`,
 :class:`~qplug.testing.l3.L3DriverSuite` or :class:`~qplug.testing.dhcp.DhcpDriverSuite`.
-Then see with :class:`~qplug.testing.failing.FailSuite` what is left of what fails.
+Then see what is left when something goes wrong with your driver in place:
+:class:`~qplug.testing.failing.FailSuite`, :class:`~qplug.testing.crash.KillSuite`,
+:class:`~qplug.testing.crash.PauseSuite` and :class:`~qplug.testing.auditing.AuditSuite`.
 """
 
 import pytest
@@ -20,6 +22,7 @@ pytest.register_assert_rewrite(
             "mac",
             "l3",
             "dhcp",
+            "auditing",
             "failing",
             "crash",
         )

@@ -9,13 +9,10 @@ from qplug.model import Capability, mac_address
 from qplug.store.tables import allocations, instances, networks, subnets, tombstones, vifs
 from qplug.testing.failing.world import Row, World
 
-GATEWAY = "gw-"
-"""With which the attachments of the ports of gateways begin."""
-
 
 def disagreements(world: World) -> Sequence[str]:
     """Return sentences about what is half-done, or else missing, or there without reason."""
-    return list(_unfinished(world)) or list(_differing(world))
+    return list(_unfinished(world)) or [*_differing(world), *_half_made_gateways(world)]
 
 
 def _differing(world: World) -> Iterator[str]:
@@ -34,6 +31,20 @@ def _unfinished(world: World) -> Iterator[str]:
         yield f"{tombstones.name} {row['id']} is there"
 
 
+def _half_made_gateways(world: World) -> Iterator[str]:
+    found, serves = world.outside(), Capability.SERVES
+    port = {id_ for id_, there in found["ports"].items() if any(_is_gateway(of) for _, of in there)}
+    device, served = set(found["gateways"]), set(found["answers"])
+    if serves in world.drivers["l3"].capabilities and device != port:
+        yield f"gateways have ports on networks {port}, and devices on {device}"
+    if serves in world.drivers["dhcp"].capabilities and served != port:
+        yield f"gateways have ports on networks {port}, and DHCP on {served}"
+
+
+def _is_gateway(attachment: str) -> bool:
+    return attachment.startswith("gw-")
+
+
 def _wanted(world: World) -> Mapping[str, Any]:
     given, there = world.rows(allocations), world.rows(vifs)
     stateless = Capability.STATELESS in world.drivers["mac"].capabilities
@@ -49,7 +60,7 @@ def _wanted(world: World) -> Mapping[str, Any]:
 def without_gateways(holdings: Mapping[str, Any]) -> Mapping[str, Any]:
     """Return the same without gateways, which are made for a first instance and then stay."""
     ports = {
-        id_: [(port, of) for port, of in there if not of.startswith(GATEWAY)]
+        id_: [(port, of) for port, of in there if not _is_gateway(of)]
         for id_, there in holdings["ports"].items()
     }
     answers = {id_: told for id_, told in holdings["answers"].items() if told}

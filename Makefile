@@ -14,11 +14,12 @@ SOURCES := qplug $(PLUGINS) tests $(wildcard benchmarks demo)
 JOBS ?= auto
 ARGS ?=
 
-.PHONY: help demo demo-kill test test-long bench lint format wheels test-wheels clean
+.PHONY: help demo demo-kill demo-melange test test-long bench lint format wheels test-wheels clean
 
 help:
 	@echo 'make demo         the main job on SQLite, in a folder that is gone afterwards'
 	@echo 'make demo-kill    a command that is killed half-way, and how what it left is put right'
+	@echo 'make demo-melange the main job with addresses and MACs of a Melange server, which stands in'
 	@echo 'make test         lint and all tests; what needs a missing server is skipped'
 	@echo 'make test-long    the same, where a test at scale takes all the rows it can'
 	@echo 'make bench        how fast it is on each database; ARGS=--quick in a minute or two'
@@ -33,6 +34,9 @@ demo: $(VENV)/.installed
 
 demo-kill: $(VENV)/.installed
 	@PATH="$(CURDIR)/$(BIN):$$PATH" sh demo/kill.sh
+
+demo-melange: $(VENV)/.installed
+	@PATH="$(CURDIR)/$(BIN):$$PATH" sh demo/melange.sh
 
 test: lint
 	$(BIN)/pytest -n $(JOBS) --dist worksteal $(ARGS)

@@ -14,7 +14,7 @@ BLOCKS = "tenants/t1/ip_blocks"
 
 
 def make_block(client: Client, cidr: str, **wanted: Any) -> None:
-    wanted |= {"cidr": cidr, "network_id": "net-1", "type": "private"}
+    wanted = {"cidr": cidr, "network_id": "net-1", "type": "private"} | wanted
     assert client.ask("POST", BLOCKS, {"ip_block": wanted})[0] == 201
 
 
@@ -111,3 +111,36 @@ def test_v1_0_is_there_only_where_it_is_wanted() -> None:
         with StandIn(settings) as melange, closing(Client(melange.url).connect()) as connection:
             connection.request("GET", f"/v1.0/ipam/{BLOCKS}")
             assert connection.getresponse().status == status
+
+
+def test_a_gateway_in_another_spelling_is_given_by_a_search_in_an_ipv6_block(
+    client: Client,
+) -> None:
+    make_block(client, "fd00::/120", gateway="fd00:0000::0005")
+    given = allocate(client, "vif-1", mac_address="02:00:00:00:00:05")
+    assert given == ["fd00:0000:0000:0000:0000:0000:0000:0005"]
+
+
+def test_of_several_overlaps_only_the_first_is_named(client: Client) -> None:
+    make_block(client, "10.0.0.0/24")
+    make_block(client, "10.0.1.0/24")
+    wanted = {"cidr": "10.0.0.0/16", "network_id": "net-1", "type": "private"}
+    status, fault = client.ask("POST", BLOCKS, {"ip_block": wanted})
+    detail = "{'cidr': [u'cidr overlaps with block 10.0.0.0/24 in same network']}"
+    assert (status, fault["BadRequest"]["detail"]) == (
+        400,
+        f"The following values are invalid: {detail}",
+    )
+
+
+def test_who_is_on_another_network_may_be_told_that_this_one_is_full(client: Client) -> None:
+    make_block(client, "10.0.0.0/32")
+    assert allocate(client, "vif-1") == []
+    make_block(client, "10.1.0.0/24", network_id="net-2")
+    elsewhere = allocations("vif-1").replace("net-1", "net-2")
+    assert client.ask("POST", elsewhere)[0] == 201
+    status, fault = client.ask("POST", allocations("vif-1"))
+    assert (status, fault["UnprocessableEntity"]["detail"]) == (
+        422,
+        "ip blocks in this network are full",
+    )

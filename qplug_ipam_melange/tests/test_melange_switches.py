@@ -20,7 +20,7 @@ BLOCKS = "tenants/t1/ip_blocks"
 
 
 def make_block(client: Client, cidr: str, **wanted: Any) -> None:
-    wanted |= {"cidr": cidr, "network_id": "net-1", "type": "private"}
+    wanted = {"cidr": cidr, "network_id": "net-1", "type": "private"} | wanted
     assert client.ask("POST", BLOCKS, {"ip_block": wanted})[0] == 201
 
 

@@ -73,15 +73,6 @@ class NoRoom(Fault):
         super().__init__(HTTPStatus.UNPROCESSABLE_ENTITY, detail)
 
 
-class Subnetted(Fault):
-    """A block has subnets, and gives no addresses itself."""
-
-    def __init__(self) -> None:
-        super().__init__(
-            HTTPStatus.UNPROCESSABLE_ENTITY, "Subnetted block cannot allocate IPAddress"
-        )
-
-
 class Duplicate(Fault):
     """A given address is taken, in quarantine, or never given."""
 

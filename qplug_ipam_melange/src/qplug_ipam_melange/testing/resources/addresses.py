@@ -9,7 +9,7 @@ from qplug_ipam_melange.testing.resources import views
 from qplug_ipam_melange.testing.resources.blocks import BLOCK, block_of
 from qplug_ipam_melange.testing.routing import Call, route
 from qplug_ipam_melange.testing.state import addresses, interfaces
-from qplug_ipam_melange.testing.state.records import Address, Interface
+from qplug_ipam_melange.testing.state.records import Address
 
 ADDRESSES = f"{BLOCK}/ip_addresses"
 ADDRESS = f"{ADDRESSES}/{{address}}"
@@ -21,16 +21,10 @@ def _list(call: Call) -> Document:
 
 def _create(call: Call) -> Document:
     block, wanted = block_of(call), call.wanted("ip_address")
-    made = addresses.allocate(call.tables, block, _interface(call), wanted.get("address"))
+    vif_id, tenant_id = wanted.get("interface_id"), wanted.get("tenant_id", block.tenant_id)
+    interface = interfaces.find_or_create(call.tables, vif_id, tenant_id, wanted)
+    made = addresses.allocate(call.tables, block, interface, wanted.get("address"))
     return {"ip_address": views.address(made)}
-
-
-def _interface(call: Call) -> Interface:
-    wanted = call.wanted("ip_address")
-    tenant_id = wanted.get("tenant_id") or call.where["tenant"]
-    if not wanted.get("interface_id"):
-        return interfaces.anonymous(call.tables, tenant_id)
-    return interfaces.find_or_create(call.tables, wanted["interface_id"], tenant_id, wanted)
 
 
 def _address_of(call: Call) -> Address:

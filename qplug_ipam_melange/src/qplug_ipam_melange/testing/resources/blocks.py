@@ -51,9 +51,11 @@ def _list_subnets(call: Call) -> Document:
 
 def _create_subnet(call: Call) -> Document:
     parent = block_of(call)
-    wanted = {"network_id": parent.network_id} | dict(call.wanted("subnet"))
+    wanted = call.wanted("subnet")
+    network_id = wanted.get("network_id") or parent.network_id
     tenant_id = wanted.get("tenant_id") or parent.tenant_id
-    return {"subnet": views.block(blocks.create(call.tables, tenant_id, wanted, parent))}
+    cut = {"cidr": wanted.get("cidr"), "network_id": network_id}
+    return {"subnet": views.block(blocks.create(call.tables, tenant_id, cut, parent))}
 
 
 def _list_of_network(call: Call) -> Document:

@@ -1,6 +1,9 @@
 """Interfaces by the caller's id, their allocations and what is allowed to them: v0.1 alone."""
 
-from qplug_ipam_melange.testing.faults import not_found
+from collections.abc import Sequence
+from http import HTTPStatus
+
+from qplug_ipam_melange.testing.faults import Fault, not_found
 from qplug_ipam_melange.testing.messages import Document
 from qplug_ipam_melange.testing.resources import views
 from qplug_ipam_melange.testing.routing import Call, no_such_action, route
@@ -44,7 +47,7 @@ def _list_allocations(call: Call) -> Document:
 def _allocate(call: Call) -> Document:
     tables, where, wanted = call.tables, call.where, call.wanted("network")
     found = networks.blocks_to_allocate(tables, where["network"], where["tenant"])
-    tenant_id = wanted.get("tenant_id") or where["tenant"]
+    tenant_id = wanted.get("tenant_id", where["tenant"])
     interface = interfaces.find_or_create(tables, where["vif"], tenant_id, wanted)
     made = networks.allocate(tables, found, interface, wanted.get("addresses"))
     return {"ip_addresses": [views.allocation(address) for address in made]}
@@ -57,8 +60,12 @@ def _deallocate(call: Call) -> None:
 
 
 def _list_allowed(call: Call) -> Document:
-    allowed = _interface_of(call).allowed.values()
+    allowed = _allowed(_interface_of(call))
     return {"ip_addresses": [views.address(address) for address in allowed]}
+
+
+def _allowed(interface: Interface) -> Sequence[Address]:
+    return list((interface.addresses | interface.allowed).values())
 
 
 def _allow(call: Call) -> Document:
@@ -67,6 +74,9 @@ def _allow(call: Call) -> Document:
     for block in networks.blocks_of(call.tables, network_id):
         found = block.addresses.get(ip)
         if found and found.interface and found.interface.tenant_id == interface.tenant_id:
+            if interface.network_id != network_id:
+                text = f"Ip {ip} cannot be allowed on interface {interface.name}"
+                raise Fault(HTTPStatus.UNPROCESSABLE_ENTITY, text)
             interface.allowed[found.id] = found
             return {"ip_address": views.address(found)}
     raise not_found(f"IpAddress with {ip} for network {network_id} not found")
@@ -74,7 +84,7 @@ def _allow(call: Call) -> Document:
 
 def _allowed_of(call: Call) -> Address:
     ip, interface = addresses.parsed(call.where["address"]), _interface_of(call)
-    for address in interface.allowed.values():
+    for address in _allowed(interface):
         if address.ip == ip:
             return address
     text = f"Ip Address {call.where['address']} hasnt been allowed on interface {interface.name}"
@@ -86,7 +96,7 @@ def _show_allowed(call: Call) -> Document:
 
 
 def _disallow(call: Call) -> None:
-    del _interface_of(call).allowed[_allowed_of(call).id]
+    _interface_of(call).allowed.pop(_allowed_of(call).id, None)
 
 
 ROUTES = [

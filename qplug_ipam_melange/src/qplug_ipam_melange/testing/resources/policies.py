@@ -77,16 +77,19 @@ def _create_range(call: Call) -> Document:
 
 
 def _check_range(wanted: Mapping[str, Any]) -> None:
+    _check_integers(wanted, "offset", "length")
+    if int(wanted["length"]) < 0:
+        raise_invalid({"length": ["length should be a positive integer"]})
+
+
+def _check_integers(wanted: Mapping[str, Any], *names: str) -> None:
     errors: Errors = {}
-    if not _is_integer(wanted.get("offset")):
-        errors["offset"] = ["offset should be of type integer"]
-    if not _is_integer(wanted.get("length")) or int(wanted["length"]) < 1:
-        errors["length"] = ["length should be a positive integer"]
+    for name in names:
+        try:
+            int(wanted[name])
+        except (KeyError, TypeError, ValueError):
+            errors[name] = [f"{name} should be of type integer"]
     raise_invalid(errors)
-
-
-def _is_integer(value: Any) -> bool:
-    return str(value).removeprefix("-").isdigit()
 
 
 def _range_of(call: Call) -> IpRange:
@@ -116,7 +119,9 @@ def _list_octets(call: Call) -> Document:
 
 
 def _create_octet(call: Call) -> Document:
-    policy, octet = _policy_of(call), int(call.wanted("ip_octet")["octet"])
+    policy, wanted = _policy_of(call), call.wanted("ip_octet")
+    _check_integers(wanted, "octet")
+    octet = int(wanted["octet"])
     made = IpOctet(created_at=call.tables.now(), policy_id=policy.id, octet=octet)
     policy.ip_octets[made.id] = made
     return {"ip_octet": views.ip_octet(made)}
@@ -132,7 +137,9 @@ def _show_octet(call: Call) -> Document:
 
 def _update_octet(call: Call) -> Document:
     octet = _octet_of(call)
-    octet.octet = int(call.wanted("ip_octet").get("octet", octet.octet))
+    wanted = {"octet": octet.octet} | dict(call.wanted("ip_octet"))
+    _check_integers(wanted, "octet")
+    octet.octet = int(wanted["octet"])
     octet.updated_at = call.tables.now()
     return {"ip_octet": views.ip_octet(octet)}
 

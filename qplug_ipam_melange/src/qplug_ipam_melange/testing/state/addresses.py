@@ -4,7 +4,7 @@ from datetime import timedelta
 from http import HTTPStatus
 from ipaddress import ip_address
 
-from qplug_ipam_melange.testing.faults import Duplicate, Fault, NoRoom, Spinning, Subnetted
+from qplug_ipam_melange.testing.faults import Duplicate, Fault, NoRoom, Spinning
 from qplug_ipam_melange.testing.state import ipv6, policies
 from qplug_ipam_melange.testing.state.records import Address, Block, Interface, IPAddress
 from qplug_ipam_melange.testing.state.tables import Tables
@@ -14,40 +14,49 @@ def allocate(
     tables: Tables, block: Block, interface: Interface, wanted: str | None = None
 ) -> Address:
     """Give an interface the address of the block that it wants, else one that is free."""
-    _check_network(block, interface)
     if tables.subnets(block):
-        raise Subnetted
+        raise _unprocessable("Subnetted block cannot allocate IPAddress")
     if block.is_full:
         raise NoRoom
+    if interface.network_id not in (None, block.network_id):
+        raise _unprocessable(f"Interface {interface.name} is configured on another network")
     ip = _checked(tables, block, wanted) if wanted else _search(tables, block, interface)
     address = Address(created_at=tables.now(), ip=ip, block=block, interface=interface)
     block.addresses[ip] = interface.addresses[address.id] = address
-    interface.allowed[address.id] = address
     return address
 
 
 def deallocate(tables: Tables, address: Address) -> None:
     """Put an address into quarantine."""
-    _take_from_interfaces(tables, address)
-    address.interface = None
+    _take_from_interface(address)
     address.deallocated_at = address.updated_at = tables.now()
 
 
 def forget(tables: Tables, address: Address) -> None:
     """Forget an address, whoever holds it."""
-    _take_from_interfaces(tables, address)
+    _take_from_interface(address)
+    for interface in tables.interfaces.values():
+        interface.allowed.pop(address.id, None)
     del address.block.addresses[address.ip]
 
 
 def purge(tables: Tables, keep_days: float) -> None:
-    """Do the job ``delete-deallocated-ips``: end the quarantine of what is older than that."""
+    """Do the job ``delete-deallocated-ips``: end the quarantine of what is older than that.
+
+    What is allowed to an interface only leaves the quarantine, and is nobody's from then on.
+    """
+    allowed = {address_id for i in tables.interfaces.values() for address_id in i.allowed}
     limit = tables.now() - timedelta(days=keep_days)
     for block in tables.blocks.values():
         quarantined = [a for a in block.addresses.values() if a.deallocated_at is not None]
         if quarantined:
             block.is_full = False
         for address in quarantined:
-            if address.deallocated_at is not None and address.deallocated_at <= limit:
+            if address.deallocated_at is None or address.deallocated_at > limit:
+                continue
+            if address.id in allowed:
+                address.deallocated_at = None
+            else:
                 forget(tables, address)
                 block.purged.append(address.ip)
 
@@ -60,22 +69,15 @@ def parsed(text: str) -> IPAddress:
         raise RuntimeError(f"failed to detect a valid IP address from u'{text}'") from None
 
 
-def _check_network(block: Block, interface: Interface) -> None:
-    held = next(iter(interface.addresses.values()), None)
-    if held and held.block.network_id != block.network_id:
-        text = f"Interface {interface.name} is configured on another network"
-        raise Fault(HTTPStatus.UNPROCESSABLE_ENTITY, text)
-
-
 def _checked(tables: Tables, block: Block, wanted: str) -> IPAddress:
     """Return a wanted address; gateway and broadcast are compared as text, as the original did."""
     ip = parsed(wanted)
     if ip not in block.cidr:
-        raise Fault(HTTPStatus.UNPROCESSABLE_ENTITY, "Address does not belong to IpBlock")
+        raise _unprocessable("Address does not belong to IpBlock")
     if ip in block.addresses or wanted in (block.gateway, block.broadcast):
         raise Duplicate
     if not policies.allows(tables, block, ip):
-        raise Fault(HTTPStatus.UNPROCESSABLE_ENTITY, "Block policy does not allow this address")
+        raise _unprocessable("Block policy does not allow this address")
     return ip
 
 
@@ -106,17 +108,17 @@ def _next(tables: Tables, block: Block) -> IPAddress:
 
 
 def _search_ipv6(tables: Tables, block: Block, interface: Interface) -> IPAddress:
-    never = {block.cidr.broadcast_address}
-    if block.gateway:
-        never.add(ip_address(block.gateway))
     for ip in ipv6.candidates(block, interface, tables.settings.ipv6_generator):
-        if ip not in block.addresses and ip not in never:
+        if ip not in block.addresses and str(ip) not in (block.gateway, block.broadcast):
             return ip
     raise Spinning
 
 
-def _take_from_interfaces(tables: Tables, address: Address) -> None:
+def _take_from_interface(address: Address) -> None:
     if address.interface:
-        address.interface.addresses.pop(address.id, None)
-    for interface in tables.interfaces.values():
-        interface.allowed.pop(address.id, None)
+        del address.interface.addresses[address.id]
+        address.interface = None
+
+
+def _unprocessable(detail: str) -> Fault:
+    return Fault(HTTPStatus.UNPROCESSABLE_ENTITY, detail)

@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Mapping
 from ipaddress import ip_address, ip_network
+from itertools import islice
 from typing import Any
 
 from qplug_ipam_melange.testing.faults import Errors, raise_invalid
@@ -104,21 +105,23 @@ def _check_place(tables: Tables, block: Block, parent: Block | None) -> None:
     if parent:
         _check_subnet(tables, block, parent, errors)
     elif block.type == "public":
-        for other in _overlapping(block, others):
-            if other.type == "public" and other.parent_id is None:
-                errors["cidr"].append(f"cidr overlaps with public block {other.cidr}")
+        roots = [o for o in others if o.type == "public" and o.parent_id is None]
+        for other in _overlapping(block, roots):
+            errors["cidr"].append(f"cidr overlaps with public block {other.cidr}")
     neighbours = [o for o in others if block.network_id and o.network_id == block.network_id]
     if any(other.type != block.type for other in neighbours):
         errors["type"].append("type should be same within a network")
     elif _heads_its_network(tables, block):
-        for other in _overlapping(block, neighbours):
-            if _heads_its_network(tables, other):
-                errors["cidr"].append(f"cidr overlaps with block {other.cidr} in same network")
+        heads = [other for other in neighbours if _heads_its_network(tables, other)]
+        for other in _overlapping(block, heads):
+            errors["cidr"].append(f"cidr overlaps with block {other.cidr} in same network")
     raise_invalid(errors)
 
 
 def _check_subnet(tables: Tables, block: Block, parent: Block, errors: Errors) -> None:
-    if parent.addresses and block.id not in tables.blocks:
+    if parent.network_id and parent.network_id != block.network_id:
+        errors["network_id"].append("network_id should be same as that of parent")
+    if parent.addresses:
         errors["parent_id"].append("parent is not subnettable since it has allocated ips")
     if not _contains(parent.cidr, block.cidr):
         errors["cidr"].append("cidr should be within parent block's cidr")
@@ -134,11 +137,9 @@ def _heads_its_network(tables: Tables, block: Block) -> bool:
 
 
 def _overlapping(block: Block, others: list[Block]) -> list[Block]:
-    return [
-        other
-        for other in others
-        if other.cidr.version == block.cidr.version and block.cidr.overlaps(other.cidr)
-    ]
+    """Return the first that overlaps a block, if one does; the original names no other."""
+    found = (other for other in others if block.cidr.overlaps(other.cidr))
+    return list(islice(found, 1))
 
 
 def _contains(outer: IPNetwork, inner: IPNetwork) -> bool:

@@ -29,24 +29,20 @@ def create(tables: Tables, wanted: Mapping[str, Any]) -> Interface:
 
 
 def find_or_create(
-    tables: Tables, vif_id: str, tenant_id: str, wanted: Mapping[str, Any]
+    tables: Tables, vif_id: str | None, tenant_id: str | None, wanted: Mapping[str, Any]
 ) -> Interface:
-    """Return the tenant's interface with that id, or make it with the MAC and device wanted."""
-    found = tables.vifs.get(vif_id)
-    if found is not None and found.tenant_id == tenant_id:
-        return found
+    """Return the tenant's interface with that id, or make it with the MAC and device wanted.
+
+    Without an id, it is any interface of the tenant that has none of the caller's making.
+    """
+    for found in _called(tables, vif_id):
+        if found.tenant_id == tenant_id:
+            return found
     device_id, mac = wanted.get("used_by_device"), wanted.get("mac_address")
     return create(
         tables,
         {"id": vif_id, "tenant_id": tenant_id, "device_id": device_id, "mac_address": mac},
     )
-
-
-def anonymous(tables: Tables, tenant_id: str) -> Interface:
-    """Return the interface that holds what nobody named an interface for."""
-    if tenant_id not in tables.anonymous:
-        tables.anonymous[tenant_id] = create(tables, {"tenant_id": tenant_id})
-    return tables.anonymous[tenant_id]
 
 
 def delete(tables: Tables, interface: Interface) -> None:
@@ -81,6 +77,12 @@ def _create(tables: Tables, wanted: Mapping[str, Any]) -> Interface:
     if vif_id:
         tables.vifs[vif_id] = interface
     return interface
+
+
+def _called(tables: Tables, vif_id: str | None) -> list[Interface]:
+    if vif_id is None:
+        return [i for i in tables.interfaces.values() if i.vif_id is None]
+    return [tables.vifs[vif_id]] if vif_id in tables.vifs else []
 
 
 def _text(value: Any) -> str | None:

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from qplug_ipam_melange.testing.faults import Duplicate, NoRoom, Subnetted, not_found
+from qplug_ipam_melange.testing.faults import Duplicate, Fault, NoRoom, not_found
 from qplug_ipam_melange.testing.state import addresses, blocks
 from qplug_ipam_melange.testing.state.records import Address, Block, Interface
 from qplug_ipam_melange.testing.state.tables import Tables
@@ -25,11 +25,13 @@ def blocks_of(tables: Tables, network_id: str, tenant_id: str | None = None) -> 
 
 def blocks_to_allocate(tables: Tables, network_id: str, tenant_id: str) -> list[Block]:
     """Return the blocks of a tenant on a network; an operator may have set what makes one."""
-    cidr = tables.settings.default_cidr
-    if cidr and not any(block.network_id == network_id for block in tables.blocks.values()):
-        wanted = {"cidr": cidr, "network_id": network_id, "type": "private"}
-        blocks.create(tables, tenant_id, wanted)
-    return blocks_of(tables, network_id, tenant_id)
+    try:
+        return blocks_of(tables, network_id, tenant_id)
+    except Fault:
+        if not tables.settings.default_cidr:
+            raise
+    wanted = {"cidr": tables.settings.default_cidr, "type": "private", "network_id": network_id}
+    return [blocks.create(tables, tenant_id, wanted)]
 
 
 def allocate(
@@ -79,6 +81,6 @@ def _allocate_any(tables: Tables, found: list[Block], interface: Interface) -> A
     for block in found:
         try:
             return addresses.allocate(tables, block, interface)
-        except (NoRoom, Subnetted):
+        except NoRoom:
             continue
     return None

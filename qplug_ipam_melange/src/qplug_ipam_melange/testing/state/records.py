@@ -96,12 +96,17 @@ class Interface(Record):
     mac: Mac | None = None
     addresses: dict[str, "Address"] = field(default_factory=dict)
     allowed: dict[str, "Address"] = field(default_factory=dict)
-    """What it may use: its own, and those of others that were allowed to it."""
+    """Those of others that it may use beside its own."""
 
     @property
     def name(self) -> str:
         """The id that answers show."""
         return self.vif_id or self.id
+
+    @property
+    def network_id(self) -> str | None:
+        """The network on which it holds addresses."""
+        return next((held.block.network_id for held in self.addresses.values()), None)
 
 
 @dataclass(kw_only=True, eq=False)

@@ -31,8 +31,6 @@ class Tables:
         self.macs: set[int] = set()
         self.mac_ranges: dict[str, MacRange] = {}
         self.policies: dict[str, Policy] = {}
-        self.anonymous: dict[str, Interface] = {}
-        """The interface that holds a tenant's addresses for which none was named."""
 
     def block(self, tenant_id: str, block_id: str) -> Block:
         """Return a block of the tenant."""

@@ -56,7 +56,7 @@ class Manager:
         self.hosts = Hosts(chain)
         info, release = Info(chain), Release(chain, self.hosts)
         self.pending = Pending(chain, self.hosts, info)
-        self.networks = Networks(chain)
+        self.networks = Networks(chain, self.pending)
         self.creating = Creating(chain, self.hosts, self.pending)
         self.changing = Changing(chain, self.hosts, self.pending)
         self.deleting = Deleting(chain, self.hosts, release, self.pending)

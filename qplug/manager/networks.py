@@ -6,6 +6,7 @@ from dataclasses import replace
 from qplug.contracts import AddressUsage
 from qplug.errors import NetworkNotFound, NotSupported
 from qplug.manager.chain import Chain, step
+from qplug.manager.pending import Pending
 from qplug.manager.requests import check_name, check_text
 from qplug.manager.waiting import waited
 from qplug.model import Call, Network, SubnetUsage
@@ -14,8 +15,9 @@ from qplug.model import Call, Network, SubnetUsage
 class Networks:
     """Reads networks, and changes their host and owner."""
 
-    def __init__(self, chain: Chain) -> None:
+    def __init__(self, chain: Chain, pending: Pending) -> None:
         self._chain = chain
+        self._pending = pending
         self._store = chain.store.networks
 
     # --- reading ---
@@ -94,7 +96,8 @@ class Networks:
     def set_host(self, call: Call, network: Network, host: str) -> str:
         """Make the host the network's unless it has one, and return the one it has then."""
         name = check_text("host", host)
-        return waited(call, lambda: self._store.set_host(call, network.id, name))
+        set_host = self._store.set_host
+        return waited(call, lambda: set_host(call, network.id, name), self._pending.clear)
 
     def disassociate(self, call: Call, network: Network, *, host: bool, project: bool) -> Network:
         """Take host and owner from a network; one without an owner is global.

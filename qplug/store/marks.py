@@ -20,7 +20,7 @@ from qplug.store.records import new_epoch
 from qplug.store.worker import Worker, this_worker
 from qplug.text import masked
 
-GRACE = 30.0
+GRACE = 60.0
 """Seconds that a worker has for undoing after its operation's deadline, before others may act."""
 
 FIRST_PAUSE, LONGEST_PAUSE = 5.0, 3600.0

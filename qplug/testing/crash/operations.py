@@ -127,28 +127,42 @@ def clear(api: NetworkApi) -> None:
         api.delete(RED)
 
 
-def begin_anew(*labels: str) -> Callable[[NetworkApi], None]:
-    """Return what makes a new network, and the subject on the networks, if there are any."""
+def begin_anew(api: NetworkApi) -> None:
+    """Have a network that has served nobody."""
+    clear(api)
+    make_red(api)
+
+
+def be_there(*labels: str) -> Callable[[NetworkApi], None]:
+    """Return what has the subject on the networks, with an address of each subnet and no other."""
 
     def prepare(api: NetworkApi) -> None:
-        clear(api)
-        make_red(api)
-        if labels:
+        if red_network(api) is None:
+            make_red(api)
+        if len(addresses_of(api, SUBJECT.id)) != 2 * len(labels):
+            deallocate(api)
             allocate(api, *labels)
 
     return prepare
 
 
+def be_there_anew(api: NetworkApi) -> None:
+    """Have a network as it was made, and the subject on it."""
+    begin_anew(api)
+    allocate(api, RED)
+
+
 def use_and_leave(api: NetworkApi) -> None:
     """Have a network that has served somebody."""
-    begin_anew(RED)(api)
+    be_there_anew(api)
     deallocate(api)
 
 
 def hold_chosen(api: NetworkApi) -> None:
     """Have the subject with an address of its choice."""
-    begin_anew(BLUE, RED)(api)
-    add_chosen(api)
+    if not has_chosen(api):
+        be_there(BLUE, RED)(api)
+        add_chosen(api)
 
 
 def add_chosen(api: NetworkApi) -> None:
@@ -174,7 +188,7 @@ OPERATIONS = (
     Operation(
         name="allocate",
         kinds=KINDS,
-        prepare=begin_anew(),
+        prepare=begin_anew,
         act=lambda api: allocate(api, BLUE, RED),
         stands=lambda api: len(addresses_of(api, SUBJECT.id)) == 4,
         touches=SUBJECT.id,
@@ -183,7 +197,7 @@ OPERATIONS = (
     Operation(
         name="deallocate",
         kinds=("ipam", "quantum", "mac", "dhcp"),
-        prepare=begin_anew(BLUE, RED),
+        prepare=be_there(BLUE, RED),
         act=deallocate,
         stands=lambda api: not addresses_of(api, SUBJECT.id),
         touches=SUBJECT.id,
@@ -212,7 +226,7 @@ OPERATIONS = (
     Operation(
         name="network set",
         kinds=("ipam", "quantum", "l3", "dhcp"),
-        prepare=begin_anew(RED),
+        prepare=be_there_anew,
         act=change_subnets,
         stands=lambda api: ADDED in [subnet.cidr for subnet in api.get(RED).subnets],
         touches=RED,
@@ -223,7 +237,7 @@ OPERATIONS = (
     Operation(
         name="fixed-ip add",
         kinds=("ipam", "quantum", "dhcp"),
-        prepare=begin_anew(BLUE),
+        prepare=be_there(BLUE),
         act=lambda api: api.add_fixed_ip_to_instance(SUBJECT.id, BLUE),
         stands=lambda api: len(addresses_of(api, SUBJECT.id)) > 2,
         touches=SUBJECT.id,
@@ -232,7 +246,7 @@ OPERATIONS = (
     Operation(
         name="fixed-ip add of a chosen one",
         kinds=("ipam", "quantum", "dhcp"),
-        prepare=begin_anew(BLUE, RED),
+        prepare=be_there(BLUE, RED),
         act=add_chosen,
         stands=has_chosen,
         touches=SUBJECT.id,

@@ -22,7 +22,6 @@ from qplug.testing.crash.suite import CrashSuite
 from qplug.testing.crash.world import Onlooker
 
 
-@pytest.mark.parametrize("remedy", [finish, repeat])
 @pytest.mark.parametrize("operation", OPERATIONS, ids=str)
 class PauseSuite(CrashSuite, base=True):
     """Inherit it and supply ``drivers``: what makes yours, by kind.
@@ -55,6 +54,7 @@ class PauseSuite(CrashSuite, base=True):
             strike.victim.resume()
             yield strike
 
+    @pytest.mark.parametrize("remedy", [finish, repeat])
     def test_an_operation_that_was_taken_over_notices_and_leaves_nothing(
         self, series: Series, remedy: Remedy
     ) -> None:
@@ -65,9 +65,9 @@ class PauseSuite(CrashSuite, base=True):
         assert series.beside.leave()
 
     def test_the_late_work_of_one_that_dies_of_it_is_released_once_more(
-        self, series: Series, remedy: Remedy
+        self, series: Series
     ) -> None:
-        for strike in self.taken_over(replace(series, then=kill), remedy):
+        for strike in self.taken_over(replace(series, then=kill), finish):
             strike.victim()
             series.judge(strike)
         assert series.beside.leave()

@@ -18,6 +18,9 @@ from qplug.model import Network
 from qplug.store import tables
 from qplug.store.migrations import MIGRATIONS
 from qplug.testing import fixtures
+from qplug.testing.auditing import AuditSuite
+from qplug.testing.crash import KillSuite, PauseSuite
+from qplug.testing.crash.stage import Makers
 from qplug.testing.dhcp import Answers, DhcpDriverSuite
 from qplug.testing.failing import FailSuite
 from qplug.testing.ipam import IpamDriverSuite
@@ -130,3 +133,21 @@ class FailingOnSqlite(FailSuite):
     def drivers(self, conf: ConfigOpts) -> Iterator[Mapping[str, Any]]:
         with closing(nova(conf)) as ipam, closing(LocalQuantum(conf)) as local:
             yield {"ipam": ipam, "quantum": local}
+
+
+class Killing(KillSuite):
+    @pytest.fixture
+    def drivers(self) -> Makers:
+        return {}
+
+
+class Pausing(PauseSuite):
+    @pytest.fixture
+    def drivers(self) -> Makers:
+        return {}
+
+
+class Auditing(AuditSuite):
+    @pytest.fixture
+    def drivers(self) -> Mapping[str, Any]:
+        return {}

@@ -146,7 +146,8 @@ def postponed(postpone: Callable[[T, str], object]) -> Iterator[list[T]]:
     try:
         yield marked
     except BaseException as error:
-        failure = str(error) or type(error).__name__
+        said = str(error) or type(error).__name__
+        failure = said if isinstance(error, Exception) else "interrupted"
         with undoing(error) as patiently:
             for one in marked:
                 patiently("unfinished work waits for its deadline", partial(postpone, one, failure))

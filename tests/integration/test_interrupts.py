@@ -193,3 +193,19 @@ def test_a_long_answer_ends_half_way(
         listing.process.send_signal(number)
         assert listing.end() == (code, "")
     assert last_result(log, operation) == "interrupted"
+
+
+@each_signal
+def test_who_stops_trying_what_is_pending_leaves_it_for_others(
+    allocating: Talk, log: Path, number: signal.Signals, code: int
+) -> None:
+    allocating.process.kill()
+    allocating.process.wait()
+    with talk(f"--log-file {log} pending retry", "detaching") as trying:
+        trying.process.send_signal(number)
+        assert trying.end() == (code, "")
+    assert last_result(log, "retry_pending") == "interrupted"
+    [work] = [each for each in json.loads(done("pending list -f json")) if each["attempts"]]
+    assert (work["id"], work["state"], work["error"]) == (WEB, "deleting", "interrupted")
+    done("pending retry")
+    assert nothing_is_left()

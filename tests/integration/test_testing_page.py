@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 from documentation import write_files
-from installing import ROOT
+
+import qplug
 
 pytestmark = pytest.mark.integration
 
@@ -23,7 +24,7 @@ def test_a_vendors_driver_is_put_into_a_suite_of_the_page(
     plain = ["-q", "-p", "no:cacheprovider", "--rootdir", str(tmp_path), "-c", os.devnull]
     done = subprocess.run(
         [sys.executable, "-m", "pytest", *plain, "-k", some, str(tmp_path / "tests" / tests)],
-        env=os.environ | {"PYTHONPATH": f"{ROOT}:{tmp_path / 'src'}"},
+        env=os.environ | {"PYTHONPATH": f"{Path(qplug.__file__).parents[1]}:{tmp_path / 'src'}"},
         cwd=tmp_path,
         capture_output=True,
         text=True,

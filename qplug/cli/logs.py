@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from logging.handlers import WatchedFileHandler
 from typing import Any
 
+from qplug.asides import is_aside
 from qplug.cli import messages
 from qplug.cli.messages import shown, told
 from qplug.errors import InvalidInput
@@ -64,9 +65,17 @@ def _on_stderr(*, verbose: bool, debug: bool) -> logging.Handler:
     handler = logging.StreamHandler()
     handler.setFormatter(OneLine(tracebacks=debug))
     handler.setLevel(logging.DEBUG if debug else logging.INFO if verbose else logging.WARNING)
-    elsewhere = {messages.__name__} if verbose or debug else {messages.__name__, OPERATIONS}
-    handler.addFilter(lambda record: record.name not in elsewhere)
+    handler.addFilter(_told_nowhere_else if verbose or debug else _of_this_command)
     return handler
+
+
+def _told_nowhere_else(record: logging.LogRecord) -> bool:
+    return record.name != messages.__name__
+
+
+def _of_this_command(record: logging.LogRecord) -> bool:
+    """Say whether it is about what was asked for: other projects' troubles are none of it."""
+    return _told_nowhere_else(record) and record.name != OPERATIONS and not is_aside()
 
 
 class OneLine(logging.Formatter):

@@ -5,6 +5,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import replace
 
+from qplug.asides import aside
 from qplug.errors import InstanceInTransition, NetworkInTransition, NothingPending, QplugError
 from qplug.manager.chain import Chain
 from qplug.manager.finishing import Finishing
@@ -40,7 +41,8 @@ class Pending:
     def look(self, call: Call) -> None:
         """Do some of what is due, for a second at most; a command does this before its own work.
 
-        A failure is that work's own: it is logged, and tried again later.
+        A failure is that work's own: it is logged, and tried again later. The command's caller need
+        not hear of it, and may not know of what is others'.
         """
         if time.monotonic() < self._looked + INTERVAL:
             return
@@ -48,7 +50,8 @@ class Pending:
         brief = replace(call, deadline=min(call.deadline, self._looked + BRIEF))
         for work in self._store.work.all(call):
             if work.is_due and brief.remaining():
-                self._tried(self._briefly, brief, work)
+                with aside():
+                    self._tried(self._briefly, brief, work)
 
     def clear(self, call: Call, error: QplugError) -> bool:
         """Finish what is in the way of a command, if nobody works on it.

@@ -1,14 +1,24 @@
 """``qplug pending``, as its caller sees it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 from commands import Commands
 
 from qplug.builtin.local_quantum import LocalQuantum
 from qplug.errors import BackendUnavailable
+from qplug.store import marks
 
 WEB = "5b0f2c1e-7a44-4a0e-9d53-6f1f0c2b8e11"
+
+
+@pytest.fixture
+def soon_again() -> Iterator[None]:
+    """Have what fails tried again by the next command."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(marks, "FIRST_PAUSE", 0)
+        yield
 
 
 @pytest.fixture
@@ -69,3 +79,18 @@ def test_what_is_not_pending_cannot_be_dropped(qplug: Commands) -> None:
 @pytest.mark.parametrize("line", ["list", "retry", "drop x"])
 def test_a_member_may_not_look_into_what_is_pending(qplug: Commands, line: str) -> None:
     assert "ask an administrator" in qplug(f"--project a pending {line}").sentence
+
+
+@pytest.mark.usefixtures("soon_again", "half_released")
+def test_of_others_troubles_a_command_tells_the_log_and_who_wants_more(
+    qplug: Commands, tmp_path: Path
+) -> None:
+    """They are none of its own, and may be those of a project that its caller may not see."""
+    file = tmp_path / "qplug.log"
+    qplug("network create green --project b --cidr 10.1.0.0/24")
+    allocate = "instance allocate 4f6a3a52-6a0c-4a43-8f4e-0f6a5d1f2c77 --project b"
+    done = qplug(f"--project b --log-file {file} {allocate}")
+    assert (done.code, done.err) == (0, "")
+    trouble = f"instance {WEB} stays pending: port deallocation failed"
+    assert trouble in file.read_text()
+    assert trouble in qplug(f"-v {allocate}").err

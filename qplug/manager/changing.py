@@ -79,11 +79,11 @@ class Changing:
         late, updates = self._chain.overtime, self._updates
 
         def written(_: MarkedNetwork) -> None:
-            undo.unless(lambda: updates.has_ended(late(call), network_id, epoch))
             undo.marked(
                 f"network {network_id} stays as if it were being changed",
-                lambda: updates.cancel(late(call), network_id, epoch),
-                lambda failure: self._store.postpone(late(call), network_id, epoch, failure),
+                is_gone=lambda: updates.has_ended(late(call), network_id, epoch),
+                cancel=lambda: updates.cancel(late(call), network_id, epoch),
+                postpone=lambda why: self._store.postpone(late(call), network_id, epoch, why),
             )
 
         begin = updates.begin

@@ -142,11 +142,11 @@ class FixedIps:
         late, epoch = self._chain.overtime, new_epoch()
 
         def written(_: InstanceRecord) -> None:
-            undo.unless(lambda: self._has_ended(call, instance_id, epoch))
             undo.marked(
                 f"instance {instance_id} stays as if it were being updated",
-                lambda: self._store.cancel(late(call), instance_id, epoch),
-                lambda failure: self._store.postpone(late(call), instance_id, epoch, failure),
+                is_gone=lambda: self._has_ended(call, instance_id, epoch),
+                cancel=lambda: self._store.cancel(late(call), instance_id, epoch),
+                postpone=lambda why: self._store.postpone(late(call), instance_id, epoch, why),
             )
 
         begin = self._store.begin

@@ -48,7 +48,7 @@ class Pending:
             return
         self._looked = time.monotonic()
         brief = replace(call, deadline=min(call.deadline, self._looked + BRIEF))
-        for work in self._store.work.all(call):
+        for work in self._store.work.first(call):
             if work.is_due and brief.remaining():
                 with aside():
                     self._tried(self._briefly, brief, work)
@@ -61,7 +61,7 @@ class Pending:
         :raises InstanceInTransition, NetworkInTransition: it cannot be finished
         """
         facts = error.facts()
-        for work in self._store.work.all(call, facts.get("network_id") or facts["instance"]):
+        for work in self._store.work.of(call, facts.get("network_id") or facts["instance"]):
             if work.state == "released":
                 continue  # late work is in nobody's way
             if not work.is_free:

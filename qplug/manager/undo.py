@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import partial
 from typing import TypeVar
 
@@ -14,6 +15,14 @@ Attempt = Callable[[str, Callable[[], object]], bool]
 """How a part of a clean-up is done: as :func:`attempt` does it, or more patiently."""
 
 
+@dataclass(frozen=True)
+class _Mark:
+    what: str
+    is_gone: Callable[[], bool]
+    cancel: Callable[[], object]
+    postpone: Callable[[str], object]
+
+
 class Undo:
     """What must be taken back if the operation fails, newest first.
 
@@ -22,8 +31,7 @@ class Undo:
 
     def __init__(self) -> None:
         self._steps: list[tuple[str, Callable[[], object], bool]] = []
-        self._stands: Callable[[], bool] = lambda: False
-        self._last: tuple[str, Callable[[], object], Callable[[str], object]] | None = None
+        self._mark: _Mark | None = None
         self.failure: str | None = None
         """What could not be taken back first, and why."""
 
@@ -36,20 +44,21 @@ class Undo:
         self._steps.append((what, take_back, if_clean))
 
     def marked(
-        self, what: str, cancel: Callable[[], object], postpone: Callable[[str], object]
+        self,
+        what: str,
+        *,
+        is_gone: Callable[[], bool],
+        cancel: Callable[[], object],
+        postpone: Callable[[str], object],
     ) -> None:
         """Register how to take away the mark under which all of this is done.
 
-        :param postpone: leaves the mark for a later try instead, with what failed
+        :param what: said in the log when that fails
+        :param is_gone: says whether it is gone. Nothing is taken back then, since the operation
+            stands, or another command has taken it over; nor if that cannot be found out
+        :param postpone: leaves it for a later try instead, with what failed
         """
-        self._last = (what, cancel, postpone)
-
-    def unless(self, stands: Callable[[], bool]) -> None:
-        """Take nothing back if the operation stands, or another command has taken it over.
-
-        Nor if that cannot be found out; whoever comes next does so then.
-        """
-        self._stands = stands
+        self._mark = _Mark(what, is_gone, cancel, postpone)
 
     def run(self, attempt: Attempt) -> bool:
         """Take everything back, each part whatever happens to the others.
@@ -65,15 +74,15 @@ class Undo:
             if not failures or not if_clean:
                 attempt(what, noting(failures, what, take_back))
         self.failure = next(iter(failures), None)
-        if self._last is not None:
-            what, cancel, postpone = self._last
-            attempt(what, partial(postpone, failures[0]) if failures else cancel)
+        if self._mark is not None:
+            mark = self._mark
+            attempt(mark.what, partial(mark.postpone, failures[0]) if failures else mark.cancel)
         return not failures
 
     def _ask(self) -> None:
-        if self._stands():
+        if self._mark is not None and self._mark.is_gone():
             self._steps.clear()
-            self._last = None
+            self._mark = None
 
 
 def attempt(what: str, work: Callable[[], object]) -> bool:

@@ -1,6 +1,6 @@
 """All work that is unfinished: what commands do just now, what they left, and what waits."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -14,8 +14,8 @@ from qplug.store.marks import Marks, overdue
 from qplug.store.tables import instances, networks, tombstones
 from qplug.store.worker import Worker
 
-LIMIT = 1000
-"""How many are read at a time, those first that are due first."""
+FIRST = 1000
+"""How many of each kind a command looks at before its own work, at most."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,14 +48,26 @@ class WorkStore:
         self._database = database
         self._marks = marks
 
-    def all(self, call: Call, key: str | None = None) -> Sequence[Work]:
-        """Return what is unfinished, by the time it is due; of one id, if that is given."""
+    def all(self, call: Call) -> Sequence[Work]:
+        """Return all that is unfinished, by the time it is due."""
+        return self._found(call, EACH)
 
+    def first(self, call: Call) -> Sequence[Work]:
+        """Return what is due first, by that time, though not more than can be looked through."""
+        return self._found(call, EACH_FIRST)
+
+    def of(self, call: Call, key: str) -> Sequence[Work]:
+        """Return what is unfinished of an id."""
+        return self._found(call, EACH_OF_ONE, key=key)
+
+    def _found(
+        self, call: Call, queries: Mapping[str, sa.Select[Any]], **parameters: str
+    ) -> Sequence[Work]:
         def read(tx: Connection) -> Sequence[Work]:
             return [
                 self._work(kind, row)
-                for kind, (query, of_one) in QUERIES.items()
-                for row in tx.execute(query if key is None else of_one, {"key": key})
+                for kind, query in queries.items()
+                for row in tx.execute(query, parameters)
             ]
 
         return sorted(self._database.read(call, read), key=lambda work: work.due)
@@ -78,18 +90,22 @@ class WorkStore:
         )
 
 
-def _queries(
+def _query(
     table: sa.Table, name: sa.ColumnElement[Any], state: sa.ColumnElement[Any]
-) -> tuple[sa.Select[Any], sa.Select[Any]]:
+) -> sa.Select[Any]:
     of_all = ("id", "project_id", "epoch", "worker", "due", "attempts", "error", "created_at")
     columns = (*(table.c[each] for each in of_all), name.label("name"), state.label("state"))
-    query = sa.select(*columns, overdue(table)).where(table.c.due.is_not(None))
-    ordered = query.order_by(table.c.due).limit(LIMIT)
-    return ordered, query.where(table.c.id == sa.bindparam("key"))
+    return sa.select(*columns, overdue(table)).where(table.c.due.is_not(None))
 
 
-QUERIES = {
-    "instance": _queries(instances, instances.c.name, instances.c.state),
-    "network": _queries(networks, networks.c.label, networks.c.state),
-    "vif": _queries(tombstones, sa.null(), sa.literal("released")),
+TABLES = {"instance": instances, "network": networks, "vif": tombstones}
+# Made once, which takes longer than to run them.
+EACH = {
+    "instance": _query(instances, instances.c.name, instances.c.state),
+    "network": _query(networks, networks.c.label, networks.c.state),
+    "vif": _query(tombstones, sa.null(), sa.literal("released")),
+}
+EACH_FIRST = {kind: query.order_by(TABLES[kind].c.due).limit(FIRST) for kind, query in EACH.items()}
+EACH_OF_ONE = {
+    kind: query.where(TABLES[kind].c.id == sa.bindparam("key")) for kind, query in EACH.items()
 }

@@ -24,7 +24,7 @@ from qplug.store import Work
 from qplug.store.marks import FIRST_PAUSE, LONGEST_PAUSE, postponed
 from qplug.store.tables import instances, networks, tombstones
 from qplug.testing.chain import RecordedChain, instance
-from qplug.testing.values import call, network_spec, subnet, vif
+from qplug.testing.values import NOW, call, network_spec, subnet, vif
 
 GONE = BackendUnavailable("it", "told to")
 ADDRESS = IPAddress("10.0.0.77")
@@ -221,6 +221,14 @@ def test_a_retry_does_not_wait_for_its_time_and_returns_what_is_left(
     assert {work.id for work in chain.admin.get_pending()} == {one.id, two.id}
     assert chain.admin.retry_pending() == []
     assert chain.holdings() == before
+
+
+def test_thousands_that_are_pending_are_all_listed(chain: RecordedChain, blue: Network) -> None:
+    stone = {"kind": "vif", "epoch": 0, "created_at": NOW, "details": "{}", "suspects": "[]"}
+    stones = [stone | {"id": f"{number}", "due": NOW} for number in range(2500)]
+    with chain._engine.begin() as connection:
+        connection.execute(tombstones.insert(), stones)
+    assert len(chain.admin.get_pending()) == 2500
 
 
 def test_who_names_what_is_not_pending_is_told_and_nothing_is_tried(

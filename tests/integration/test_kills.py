@@ -2,8 +2,7 @@
 
 import pytest
 
-from qplug.testing.crash import KillSuite
-from qplug.testing.crash.stage import Makers
+from qplug.testing.crash import KillSuite, Makers
 
 pytestmark = [
     pytest.mark.integration,

@@ -2,8 +2,7 @@
 
 import pytest
 
-from qplug.testing.crash import PauseSuite
-from qplug.testing.crash.stage import Makers
+from qplug.testing.crash import Makers, PauseSuite
 
 pytestmark = [
     pytest.mark.integration,

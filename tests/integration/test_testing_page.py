@@ -14,7 +14,11 @@ pytestmark = pytest.mark.integration
 
 
 @pytest.mark.parametrize(
-    ("tests", "some"), [("test_ipam_ledger_failing.py", "unavailable and (allocate or delet)")]
+    ("tests", "some"),
+    [
+        ("test_ipam_ledger_failing.py", "unavailable and (allocate or delet)"),
+        ("test_ipam_ledger_crashes.py", "fixed-ip and add and not repeat"),
+    ],
 )
 def test_a_vendors_driver_is_put_into_a_suite_of_the_page(
     tests: str, some: str, tmp_path: Path

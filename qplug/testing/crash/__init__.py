@@ -2,5 +2,6 @@
 
 from qplug.testing.crash.killing import KillSuite
 from qplug.testing.crash.pausing import PauseSuite
+from qplug.testing.crash.stage import Makers
 
-__all__ = ["KillSuite", "PauseSuite"]
+__all__ = ["KillSuite", "Makers", "PauseSuite"]

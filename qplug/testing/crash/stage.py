@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from oslo_config.cfg import ConfigOpts
@@ -45,6 +46,7 @@ class Stage:
         """The store's, as those see it who are no part of the manager."""
         for kind in CONFIGURED.keys() - makers.keys():
             self._makers[kind] = self._configured(kind, CONFIGURED[kind])
+        Path(conf.state_path).mkdir(parents=True, exist_ok=True)
         conf.set_override("port_security", True, "quantum")
         conf.set_override("reuse_delay", 0, "ipam")  # what is released too early is given at once
 

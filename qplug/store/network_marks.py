@@ -59,7 +59,8 @@ def taken(
     if not marks.is_free(found) or not take(tx, take_over, found, mark, state=state):
         raise NetworkInTransition(found.label, found.state, network_id)
     network = read_network(tx, network_id, state=networks.c.state == state)
-    if found.state != "deleting":  # who only deletes does no harm, however late
+    # Who only deletes does no harm, however late, but to a network that is adopted again by then.
+    if found.state != "deleting" or network.adopted:
         bury_network(tx, network, found.worker)
     return MarkedNetwork(network=network, epoch=mark.epoch, attempts=found.attempts)
 

@@ -366,6 +366,21 @@ def test_late_work_on_a_network_that_is_gone_is_done_without_it(
     assert [work.error for work in late_work(chain)] == [None]
 
 
+def test_what_a_late_deletion_takes_of_a_network_that_is_adopted_again_is_given_back(
+    chain: RecordedChain,
+) -> None:
+    uuid = chain.quantum.create_network(call(), PROJECT, "blue", key="k")
+    chain.network("10.0.0.0/24", uuid=uuid)
+    chain.manager._chain.store.network_deletions.begin(call(), uuid)
+    chain.let_deadlines_pass()
+    chain.admin.retry_pending()
+    again = chain.network("10.0.0.0/24", uuid=uuid)
+    chain.ipam.delete_subnets(call(), again)  # as the call that was under way
+    chain.let_deadlines_pass()
+    chain.admin.retry_pending()
+    assert chain.ipam.subnet_ids(call(), uuid) == {again.subnets[0].id}
+
+
 # --- interrupted --------------------------------------------------------------------------------
 
 

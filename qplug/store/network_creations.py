@@ -100,11 +100,12 @@ class NetworkCreations:
 
         :returns: whether it was still this command's; else whoever took it over undoes it
         """
-        change = networks.update().values(id=network.id, state="deleting")
+        change = networks.update().values(id=network.id, state="deleting", due=until)
 
         def work(tx: Connection) -> bool:
             mine = sa.and_(is_same(tx, network), networks.c.epoch == epoch)
-            return tx.execute(change.where(mine)).rowcount > 0
+            mark = self._marks.new(call, epoch).columns()
+            return tx.execute(change.where(mine), mark).rowcount > 0
 
         with self._marks.leaving(epoch):
             return self._database.write(call, work)

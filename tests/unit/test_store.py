@@ -525,6 +525,7 @@ def test_what_is_abandoned_is_hidden_under_its_id_in_quantum(activated: bool, st
         store.network_creations.activate(call(), named, EPOCH)
     assert store.network_creations.abandon(call(), named, EPOCH)
     assert store.networks.all(call()) == []
+    assert [work.is_free for work in store.work.all(call())] == [False]
     store.networks.postpone(call(), named.id, EPOCH, "it is away")
     assert store.network_deletions.begin(call(), named.id).network == named
     with pytest.raises(NetworkInTransition):

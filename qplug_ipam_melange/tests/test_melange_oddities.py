@@ -144,3 +144,13 @@ def test_who_is_on_another_network_may_be_told_that_this_one_is_full(client: Cli
         422,
         "ip blocks in this network are full",
     )
+
+
+def test_addresses_for_which_no_interface_is_named_share_one_of_their_tenant(
+    client: Client,
+) -> None:
+    make_block(client, "10.0.0.0/24")
+    path = f"{BLOCKS}/{blocks(client)[0]['id']}/ip_addresses"
+    wanted: list[Any] = [None, None, {"ip_address": {"tenant_id": "t2"}}]
+    made = [client.ask("POST", path, each)[1]["ip_address"]["interface_id"] for each in wanted]
+    assert made[0] == made[1] != made[2]

@@ -24,7 +24,7 @@ class Finishing:
     def __init__(self, chain: Chain, hosts: Hosts, info: Info, *, patient: bool = True) -> None:
         release, settling = Release(chain, hosts, patient=patient), Settling(chain, hosts)
         self.instances = FinishingInstances(chain, hosts, info, release, settling)
-        self.networks = FinishingNetworks(chain, release, settling)
+        self.networks = FinishingNetworks(chain, hosts, release, settling)
         self._late_writes = LateWrites(chain, release, self.instances.settle, self.networks.settle)
 
     def finish(self, call: Call, work: Work) -> str | None:

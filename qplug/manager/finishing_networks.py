@@ -3,6 +3,7 @@
 from functools import partial
 
 from qplug.manager.chain import Chain
+from qplug.manager.hosts import Hosts
 from qplug.manager.release import Release
 from qplug.manager.settling import Settling
 from qplug.manager.undo import postponed
@@ -14,8 +15,9 @@ from qplug.store.records import new_epoch
 class FinishingNetworks:
     """Deletes and settles networks; what fails is left for a later try."""
 
-    def __init__(self, chain: Chain, release: Release, settling: Settling) -> None:
+    def __init__(self, chain: Chain, hosts: Hosts, release: Release, settling: Settling) -> None:
         self._chain = chain
+        self._hosts = hosts
         self._updates = chain.store.network_updates
         self._deletions = chain.store.network_deletions
         self._release = release
@@ -31,6 +33,7 @@ class FinishingNetworks:
             if left is None:
                 return
             self._chain.refuse_other_drivers(left.network)
+            self._hosts.refuse_other_host(left.network)
             self._release.subnets(call, left.network)
             self._release.network(call, left.network)
             self._deletions.forget(self._chain.overtime(call), left.network, left.epoch)

@@ -106,8 +106,12 @@ class Settling:
     # --- networks ---
 
     def network(self, call: Call, network: Network) -> None:
-        """Have IPAM keep, and this host serve, the subnets that the store has."""
+        """Have IPAM keep, and this host serve, the subnets that the store has.
+
+        :raises DriversChanged, NetworkOnOtherHost: others know of it
+        """
         self._chain.refuse_other_drivers(network)
+        self._hosts.refuse_other_host(network)
         ipam = self._chain.ipam
         with step(call, "ipam", "setting the subnets"):
             if isinstance(ipam, SubnetUpdates):

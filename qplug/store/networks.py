@@ -8,19 +8,9 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from qplug.db import Database
-from qplug.errors import (
-    AmbiguousLabel,
-    NetworkInTransition,
-    NetworkNotFound,
-)
+from qplug.errors import AmbiguousLabel, NetworkInTransition, NetworkNotFound
 from qplug.model import Call, Network
-from qplug.store.claims import (
-    lock_owner,
-    refuse_host,
-    refuse_label,
-    refuse_overlap,
-    settled,
-)
+from qplug.store.claims import lock_owner, refuse_host, refuse_label, refuse_overlap, settled
 from qplug.store.marks import Marks, postponed, until
 from qplug.store.network_marks import read_network
 from qplug.store.rows import is_shown, networks_of, select_networks

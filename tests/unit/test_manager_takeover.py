@@ -53,13 +53,12 @@ def kept_back(chain: RecordedChain) -> Instance:
     return mine
 
 
-def half_deleted(chain: RecordedChain, **rest: Any) -> Network:
-    """Return a network of which Quantum has kept its part."""
-    made = chain.network("10.5.0.0/24", label="half", **rest)
-    chain.journal.fail("quantum.delete_network", GONE)
+def half_deleted(chain: RecordedChain) -> None:
+    """Leave a network that IPAM would not let go."""
+    chain.network("10.5.0.0/24", label="half")
+    chain.journal.fail("ipam.delete_subnets", GONE)
     with pytest.raises(BackendUnavailable):
-        chain.admin.delete("half", with_quantum=True)
-    return made
+        chain.admin.delete("half")
 
 
 def half_changed(chain: RecordedChain) -> Instance:
@@ -415,7 +414,38 @@ def test_what_is_tried_when_ctrl_c_comes_is_free_for_others_at_once(
 # --- what only an operator can end --------------------------------------------------------------
 
 
-@pytest.mark.parametrize("leave", [kept_back, half_changed, half_deleted, late_writes])
+def half_widened(chain: RecordedChain) -> None:
+    """Leave a network whose subnets a process was changing when it was killed."""
+    [blue] = chain.admin.get_all()
+    chain.manager._chain.store.network_updates.begin(call(), blue.id, 7)
+    chain.let_deadlines_pass()
+
+
+def subnets_in_ipam(chain: RecordedChain) -> list[frozenset[str]]:
+    """Return the subnets that IPAM keeps of each network."""
+    return [chain.ipam.subnet_ids(call(), row["id"]) for row in chain.table(networks)]
+
+
+EACH_LEFT = [kept_back, half_changed, half_deleted, half_widened, late_writes]
+
+
+@pytest.mark.parametrize("leave", EACH_LEFT)
+def test_what_another_host_serves_is_let_alone_there_and_finished_by_that_one(
+    chain: RecordedChain, blue: Network, leave: Callable[[RecordedChain], object]
+) -> None:
+    leave(chain)
+    before = subnets_in_ipam(chain)
+    chain.journal.clear()
+    chain.manager.conf.set_override("host", "host-2")
+    [work] = [one for one in chain.admin.retry_pending() if one.error]
+    assert "host-1" in str(work.error)
+    assert not [step for step in chain.journal.steps if step.startswith(("l3", "dhcp"))]
+    assert subnets_in_ipam(chain) == before
+    chain.manager.conf.set_override("host", "host-1")
+    assert [one for one in chain.admin.retry_pending() if one.error] == []
+
+
+@pytest.mark.parametrize("leave", EACH_LEFT)
 def test_what_other_drivers_know_of_waits_with_the_reason_and_can_be_dropped(
     chain: RecordedChain, blue: Network, leave: Callable[[RecordedChain], object]
 ) -> None:

@@ -20,7 +20,10 @@ INTERVAL = 1.0
 """Seconds between two looks of one process at what is pending."""
 
 BRIEF = 1.0
-"""Seconds of a look that are spent on it, at the expense of the command that looks."""
+"""Seconds of a look that are spent on it, at the expense of the command that looks.
+
+In the second half nothing more is begun, which would be broken off half-way.
+"""
 
 
 class Pending:
@@ -49,7 +52,7 @@ class Pending:
         self._looked = time.monotonic()
         brief = replace(call, deadline=min(call.deadline, self._looked + BRIEF))
         for work in self._store.work.first(call):
-            if work.is_due and brief.remaining():
+            if work.is_due and brief.remaining() > BRIEF / 2:
                 with aside():
                     self._tried(self._briefly, brief, work)
 

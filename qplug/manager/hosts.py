@@ -180,7 +180,7 @@ class Hosts:
         self.refuse_other_host(network)
         with step(call, "dhcp", "stopping the network"):
             chain.dhcp.stop(call, network)
-        if nat:  # an interrupted change may have given it its first gateway
+        if nat and network.has_gateway:
             with step(call, "l3", "disabling NAT"):
                 chain.l3.disable_nat(call, network)
         self._detach_gateway(call, network)

@@ -7,11 +7,13 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from qplug.db import Database
-from qplug.errors import NetworkBusy, NetworkNotFound
+from qplug.errors import NetworkBusy, NetworkInTransition
 from qplug.model import Call, Network
 from qplug.store.marks import ENDED, Mark, Marks
 from qplug.store.network_marks import MarkedNetwork, entered, is_same, read_network, taken
 from qplug.store.tables import networks, vifs
+
+HIDDEN = ("building", "deleting")
 
 Written = Callable[[MarkedNetwork], object]
 
@@ -33,12 +35,13 @@ class NetworkDeletions:
     ) -> MarkedNetwork:
         """Mark a network as ``deleting`` and return it.
 
-        One on which nobody works any more is taken over, in whatever state it was left.
+        One that nobody makes or deletes any more is taken over; what nobody changes any more is
+        to be settled before, since the deletion may yet be refused.
 
         :param written: called with what will be returned when only the commit is left
         :param with_quantum: whether it is to be deleted in Quantum even if it was adopted
         :raises NetworkBusy: it has vifs; nothing is marked
-        :raises NetworkInTransition: it is being made, changed or deleted by another process
+        :raises NetworkInTransition: it is being made, changed or deleted, or was left half-changed
         :raises NetworkNotFound: there is none
         """
 
@@ -58,9 +61,10 @@ class NetworkDeletions:
         if entered(tx, network_id, mark, "deleting"):
             network = read_network(tx, network_id, state=networks.c.state == "deleting")
             return MarkedNetwork(network=network, epoch=mark.epoch, fresh=True)
-        found = taken(tx, self._marks, network_id, mark, "deleting")
+        found = taken(tx, self._marks, network_id, mark, "deleting", only=HIDDEN)
         if found is None:
-            raise NetworkNotFound(network_id)
+            network = read_network(tx, network_id)
+            raise NetworkInTransition(network.label, "updating", network_id)
         return found
 
     def resume(
@@ -72,11 +76,10 @@ class NetworkDeletions:
         :returns: ``None`` if it is in neither state by now: it may be there again, and used
         :raises NetworkInTransition: somebody works on it
         """
-        hidden = ["building", "deleting"]
 
         def work(tx: Connection) -> MarkedNetwork | None:
             mark = self._marks.new(call)
-            found = taken(tx, self._marks, network_id, mark, "deleting", only=hidden)
+            found = taken(tx, self._marks, network_id, mark, "deleting", only=HIDDEN)
             if found is not None:
                 written(found)
             return found

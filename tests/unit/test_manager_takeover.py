@@ -228,6 +228,19 @@ def test_a_refused_deletion_of_what_is_half_deleted_leaves_an_adopted_network_in
     assert chain.quantum.network_exists(call(), PROJECT, uuid)
 
 
+def test_a_refused_deletion_of_what_is_half_changed_leaves_it_there(
+    chain: RecordedChain,
+) -> None:
+    made = chain.network("10.0.0.0/24")
+    chain.quantum.attach_port(call(), PROJECT, made.id, PortRequest(attachment="theirs"))
+    chain.manager._chain.store.network_updates.begin(call(), made.id, 7)
+    chain.let_deadlines_pass()
+    with pytest.raises(NetworkBusy):
+        chain.manager.deleting.delete(call(), made)
+    assert chain.admin.get_all() == [made]
+    assert chain.admin.get_pending() == late_work(chain)
+
+
 def test_a_deletion_takes_the_gateway_that_an_interrupted_change_was_giving(
     chain: RecordedChain, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -236,8 +249,7 @@ def test_a_deletion_takes_the_gateway_that_an_interrupted_change_was_giving(
     chain.manager._chain.store.network_updates.begin(call(), made.id, 7)
     chain.l3.enable_nat(call(), routed)
     chain.let_deadlines_pass()
-    chain.manager.pending._looked = time.monotonic()  # nobody looks at it before
-    chain.admin.delete("blue")
+    chain.manager.deleting.delete(call(), made)
     assert chain.l3.translated == set()
 
 

@@ -21,8 +21,8 @@ DELETION = "Failing::test_whichever_call_fails_a_deletion_is_refused_or_carried_
 
 @fault(
     "A deallocation keeps the MAC addresses",
-    caught_by=f"{DEALLOCATION}[works and is unavailable-once]",
-    says="macs: the tables say []",
+    caught_by=f"{DEALLOCATION}[deallocate-works and is unavailable-once]",
+    says="is known to only one of store and MAC driver",
 )
 def a_mac_address_is_not_given_back(plant: pytest.MonkeyPatch) -> None:
     plant.setattr(Release, "mac", lambda self, call, record: None)
@@ -30,8 +30,8 @@ def a_mac_address_is_not_given_back(plant: pytest.MonkeyPatch) -> None:
 
 @fault(
     "Addresses are released though their port could not be",
-    caught_by=f"{DEALLOCATION}[unavailable-once]",
-    says="ports: the tables say",
+    caught_by=f"{DEALLOCATION}[deallocate-unavailable-once]",
+    says="ports on 'blue' are",
 )
 def addresses_go_before_their_port(plant: pytest.MonkeyPatch) -> None:
     real = Release.port
@@ -45,8 +45,8 @@ def addresses_go_before_their_port(plant: pytest.MonkeyPatch) -> None:
 
 @fault(
     "A deallocation ends with the first vif of which something is left",
-    caught_by=f"{DEALLOCATION}[unavailable-once]",
-    says="2 <= 1",
+    caught_by=f"{DEALLOCATION}[deallocate-unavailable-once]",
+    says="are left",
 )
 def one_failure_stops_a_deallocation(plant: pytest.MonkeyPatch) -> None:
     real = Release.vif
@@ -59,8 +59,8 @@ def one_failure_stops_a_deallocation(plant: pytest.MonkeyPatch) -> None:
 
 @fault(
     "A deletion leaves the network in Quantum",
-    caught_by=f"{DELETION}[works and is unavailable-once]",
-    says="ports: the tables say {}",
+    caught_by=f"{DELETION}[network delete-works and is unavailable-once]",
+    says="is known to only one of store and Quantum",
 )
 def a_network_stays_in_quantum(plant: pytest.MonkeyPatch) -> None:
     plant.setattr(Release, "in_quantum", lambda self, call, network: None)
@@ -69,7 +69,7 @@ def a_network_stays_in_quantum(plant: pytest.MonkeyPatch) -> None:
 @fault(
     "An allocation whose undo fails is forgotten, as if nothing were left of it",
     caught_by=f"{PENDING}[allocate-unavailable]",
-    says="[] = get_pending()",
+    says="is known to only one of store and MAC driver",
 )
 def a_failed_undo_is_forgotten(plant: pytest.MonkeyPatch) -> None:
     real = InstanceStore.abandon
@@ -96,8 +96,8 @@ def an_address_in_use_is_not_held(plant: pytest.MonkeyPatch) -> None:
 
 @fault(
     "Pending work is dropped when it is tried again and fails",
-    caught_by=f"{DEALLOCATION}[unavailable-once]",
-    says="[] = get_pending()",
+    caught_by=f"{DEALLOCATION}[deallocate-unavailable-once]",
+    says="IPAM leaks",
 )
 def work_tried_in_vain_is_dropped(plant: pytest.MonkeyPatch) -> None:
     real = Finishing.finish

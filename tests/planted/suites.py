@@ -124,15 +124,8 @@ class Tables(MigrationsSuite):
 
 class Failing(FailSuite):
     @pytest.fixture
-    def drivers(self) -> Mapping[str, Any]:
+    def drivers(self) -> Makers:
         return {}
-
-
-class FailingOnSqlite(FailSuite):
-    @pytest.fixture
-    def drivers(self, conf: ConfigOpts) -> Iterator[Mapping[str, Any]]:
-        with closing(nova(conf)) as ipam, closing(LocalQuantum(conf)) as local:
-            yield {"ipam": ipam, "quantum": local}
 
 
 class Killing(KillSuite):

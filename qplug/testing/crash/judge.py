@@ -117,6 +117,7 @@ def _misfits_of_service(
             row.address for row in world.of(allocations) if row.vif_id == vif.id
         )
         for vif in here
+        if vif.mac is not None
     }
     if told != wanted:
         yield f"{label} has DHCP answer {told}, and should {wanted}"
@@ -125,7 +126,5 @@ def _misfits_of_service(
 def _left_of_gone(world: World) -> Iterator[str]:
     there = {row.id for row in world.of(networks)}
     for network, service in world.services.items():
-        if network not in there and (
-            service.ports or service.has_gateway or service.has_nat or service.answers is not None
-        ):
+        if network not in there and service.is_there:
             yield f"network {network} is gone, but this is left: {service}"

@@ -11,8 +11,8 @@ from qplug.testing.crash.bystander import Bystander, bystander
 from qplug.testing.crash.operations import Operation, set_up
 from qplug.testing.crash.stage import Makers, Stage
 from qplug.testing.crash.world import Onlooker
-from qplug.testing.failing.looking import Looks
 from qplug.testing.files import FileDhcp, FileL3, FileMac
+from qplug.testing.looking import Looks
 from qplug.testing.requirements import require
 from qplug.testing.suite import Suite
 

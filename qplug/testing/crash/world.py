@@ -1,6 +1,6 @@
 """All there is: in the tables, in the drivers, and in what people are shown."""
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,7 +13,7 @@ from qplug.model import Allocation, Capability, Network, Port
 from qplug.store.rows import networks_of, select_networks
 from qplug.store.tables import allocations, instances, networks, subnets, tombstones, vifs
 from qplug.testing.crash.stage import Opened, Stage
-from qplug.testing.failing.looking import Looks
+from qplug.testing.looking import Looks
 from qplug.testing.values import DEFAULT_PROJECT, PROJECT, call
 
 BYSTANDER = "bystander"
@@ -33,6 +33,11 @@ class Service:
     has_nat: bool
     answers: Mapping[EUI, frozenset[IPAddress]] | None
     """What DHCP tells whom; ``None`` if it does not serve the network."""
+
+    @property
+    def is_there(self) -> bool:
+        """Whether there is anything at all."""
+        return bool(self.ports or self.has_gateway or self.has_nat or self.answers is not None)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,8 +88,11 @@ class Onlooker:
 
     def remember(self) -> None:
         """Take note of the networks that there are, half-made ones too."""
-        rows = self._tables.select(call(), select_networks(sa.true()))
-        self._known.update((network.id, network) for network in networks_of(rows))
+        self.know(networks_of(self._tables.select(call(), select_networks(sa.true()))))
+
+    def know(self, seen: Iterable[Network]) -> None:
+        """Take note of networks, that nothing of them is overlooked when they are gone."""
+        self._known.update((network.id, network) for network in seen)
 
     def begin(self) -> World:
         """Return what there is, and remember nothing that was before."""

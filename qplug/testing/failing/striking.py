@@ -8,6 +8,7 @@ from typing import Any
 from unittest.mock import patch
 
 from qplug.errors import BackendUnavailable, CidrConflict
+from qplug.model import Network
 from qplug.testing.watching import DriverCall
 
 
@@ -65,6 +66,8 @@ class Striker:
         """What it raised."""
         self.steps: list[str] = []
         """The calls until then."""
+        self.networks: dict[str, Network] = {}
+        """Those that drivers were told of, by id."""
         self._strike: Strike | None = None
         self._number = 0
         self._lasting = False
@@ -87,6 +90,8 @@ class Striker:
 
     def __call__(self, made: DriverCall, work: Callable[[], Any]) -> Any:
         """Do the work, or not, as the watcher of a driver."""
+        if isinstance(network := made.args.get("network"), Network):
+            self.networks[network.id] = network
         if self._strike is None:
             return work()
         if self.struck is not None:

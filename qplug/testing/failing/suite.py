@@ -1,118 +1,150 @@
 """The fail suite."""
 
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Iterator, Sequence
+from contextlib import closing
+from dataclasses import replace
 
 import pytest
 from oslo_config.cfg import ConfigOpts
 
 from qplug.errors import QplugError
 from qplug.store.tables import vifs
-from qplug.testing.failing.judging import disagreements, not_held, without_gateways
-from qplug.testing.failing.looking import Looks
-from qplug.testing.failing.operations import ALL_OR_NOTHING, DEALLOCATE, DELETE, Operation
-from qplug.testing.failing.rounds import Round, rounds
-from qplug.testing.failing.striking import STRIKES, Strike
-from qplug.testing.failing.world import World
-from qplug.testing.fixtures import MakeManager
+from qplug.testing.crash.judge import changes_in, faults_in
+from qplug.testing.crash.operations import OPERATIONS, SUBJECT, Operation, set_up
+from qplug.testing.crash.stage import Makers, Stage
+from qplug.testing.crash.world import Onlooker, World
+from qplug.testing.failing.judging import changes, not_held
+from qplug.testing.failing.rounds import Round, Scene, rounds
+from qplug.testing.failing.striking import STRIKES, Strike, Striker
+from qplug.testing.looking import Looks
 from qplug.testing.recording import IN_MEMORY
 from qplug.testing.suite import Suite
 
+named = {operation.name: operation for operation in OPERATIONS}
+FIRST = replace(named["network create"], name="first network create")
+"""With which a host is initialised."""
+DEALLOCATE = replace(named["deallocate"], act=lambda api: api.deallocate_for_instance(SUBJECT.id))
+DELETE = named["network delete"]
+ALL_OR_NOTHING = [
+    named["allocate"],
+    FIRST,
+    named["network set"],
+    named["fixed-ip add"],
+    named["fixed-ip remove"],
+]
+
 each_strike = pytest.mark.parametrize("strike", STRIKES, ids=str)
+all_or_nothing = pytest.mark.parametrize("operation", ALL_OR_NOTHING, ids=str)
+deallocating = pytest.mark.parametrize("operation", [DEALLOCATE], ids=str)
+deleting = pytest.mark.parametrize("operation", [DELETE], ids=str)
+once_and_lasting = pytest.mark.parametrize("lasting", [False, True], ids=["once", "from then on"])
 
 
 class FailSuite(Suite, Looks, base=True):
-    """Inherit it and supply ``drivers``, a fixture with yours by kind; they hold nothing yet.
+    """Inherit it and supply ``drivers``: what makes yours, by kind.
 
     In each operation each call of a driver goes wrong, one after the other and in each way.
     """
 
     @pytest.fixture
-    def drivers(self, conf: ConfigOpts) -> Mapping[str, Any]:
-        """Return drivers by kind; those in memory do the rest. Override it."""
+    def drivers(self) -> Makers:
+        """Return what makes your drivers, by kind: as a rule their classes. Override it."""
         pytest.fail(f"{type(self).__name__} lacks a fixture 'drivers'")
 
     @pytest.fixture
-    def world(
-        self, make_manager: MakeManager, conf: ConfigOpts, drivers: Mapping[str, Any]
-    ) -> Iterator[World]:
-        """Return a manager on these drivers, with all switched on that can be."""
-        conf.set_override("port_security", True, "quantum")
-        rest = {kind: make(conf) for kind, make in IN_MEMORY.items() if kind not in drivers}
-        world = World(make_manager, conf, {**rest, **drivers}, self)
-        yield world
-        world.close()
+    def scene(self, conf: ConfigOpts, drivers: Makers, operation: Operation) -> Iterator[Scene]:
+        """Return a manager on these drivers, and on those in memory of the other kinds."""
+        striker, stage = Striker(), Stage(conf, {**IN_MEMORY, **drivers})
+        with closing(stage), stage.opened(striker) as opened:
+            if not operation.possible(opened):
+                pytest.skip(f"the drivers cannot do '{operation}'")
+            if operation is not FIRST:
+                set_up(opened.api)
+            yield Scene(opened, striker, Onlooker(stage, opened, self, operation.stands))
 
     @each_strike
-    @pytest.mark.parametrize("operation", ALL_OR_NOTHING, ids=str)
+    @all_or_nothing
     def test_whichever_call_fails_all_is_done_or_nothing(
-        self, world: World, operation: Operation, strike: Strike
+        self, scene: Scene, operation: Operation, strike: Strike
     ) -> None:
-        _skip_impossible(world, operation)
-        for tried in rounds(world, operation, strike):
-            assert tried.error is None or world.holdings() == tried.before, tried.what
-            assert not disagreements(world), tried.what
-            assert not world.admin.get_pending(), tried.what
+        for tried in rounds(scene, operation, strike):
+            after = scene.look()
+            _refuse(faults_in(after), tried)
+            _refuse_half(tried, after)
             _refuse_other_words(tried)
 
     @each_strike
-    @pytest.mark.parametrize("operation", ALL_OR_NOTHING, ids=str)
+    @all_or_nothing
     def test_what_cannot_be_undone_is_pending_and_nobody_sees_or_gets_it(
-        self, world: World, operation: Operation, strike: Strike
+        self, scene: Scene, operation: Operation, strike: Strike
     ) -> None:
-        _skip_impossible(world, operation)
-        for tried in rounds(world, operation, strike, lasting=True):
-            if tried.error is None:
-                assert not disagreements(world), tried.what
-                continue
-            assert world.shown() == tried.shown, tried.what
-            _refuse_leftovers(world, tried)
-            left = without_gateways(world.holdings())
-            assert left == without_gateways(tried.before), tried.what
+        for tried in rounds(scene, operation, strike, lasting=True):
+            after = scene.look()
+            if tried.error is not None:
+                _refuse(changes_in(tried.before, after), tried)
+            _refuse_half(tried, _retried(scene, tried, after))
 
-    @pytest.mark.parametrize("lasting", [False, True], ids=["once", "from then on"])
+    @once_and_lasting
     @each_strike
+    @deallocating
     def test_whichever_call_fails_a_deallocation_gets_through_with_all_others(
-        self, world: World, strike: Strike, lasting: bool
+        self, scene: Scene, operation: Operation, strike: Strike, lasting: bool
     ) -> None:
-        for tried in rounds(world, DEALLOCATE, strike, lasting=lasting):
+        for tried in rounds(scene, operation, strike, lasting=lasting):
+            after = scene.look()
             assert tried.error is None, tried.what
-            assert not world.shown()["instances"], tried.what
-            assert lasting or len(world.rows(vifs)) <= 1, tried.what
-            _refuse_leftovers(world, tried)
+            assert after.done, tried.what
+            left = [row.id for row in after.of(vifs) if row.state == "deleting"]
+            assert lasting or len(left) <= 1, f"{tried.what}: vifs {left} are left"
+            _retried(scene, tried, after)
 
-    @pytest.mark.parametrize("lasting", [False, True], ids=["once", "from then on"])
+    @once_and_lasting
     @each_strike
+    @deleting
     def test_whichever_call_fails_a_deletion_is_refused_or_carried_on_with(
-        self, world: World, strike: Strike, lasting: bool
+        self, scene: Scene, operation: Operation, strike: Strike, lasting: bool
     ) -> None:
-        for tried in rounds(world, DELETE, strike, lasting=lasting):
-            assert world.shown() == tried.shown or not world.admin.get_all(), tried.what
-            _refuse_leftovers(world, tried)
+        for tried in rounds(scene, operation, strike, lasting=lasting):
+            after = scene.look()
+            assert after.done or not changes_in(tried.before, after), tried.what
+            _retried(scene, tried, after)
+
+
+def _refuse(sentences: Sequence[str], tried: Round) -> None:
+    assert not sentences, "\n".join([tried.what, *sentences])
+
+
+def _refuse_half(tried: Round, after: World) -> None:
+    """See that an operation is done, or that all is as before if it raised."""
+    if tried.error is None:
+        assert after.done, f"{tried.what}: it succeeds, and is not done"
+    else:
+        _refuse(changes(tried.before, after), tried)
 
 
 def _refuse_other_words(tried: Round) -> None:
     """See that who asked is told what failed in words of ours, and in the driver's if they are."""
     if tried.raised is not None:
-        assert isinstance(tried.error, QplugError), tried.what
-        assert tried.raised in (tried.error, tried.error.__cause__), tried.what
+        told = f"{tried.what}: who asked is told {tried.error!r}"
+        assert isinstance(tried.error, QplugError), told
+        assert tried.raised in (tried.error, tried.error.__cause__), told
 
 
-def _refuse_leftovers(world: World, tried: Round) -> None:
-    """See that what is left is pending, also when it is tried in vain, and nothing after that."""
+def _retried(scene: Scene, tried: Round, world: World) -> World:
+    """Return the world when what is left was tried again: once in vain, and then nothing is."""
     _refuse_loss(world, tried)
-    with world.striker.striking(tried.strike, 0, lasting=True):
-        world.admin.retry_pending()
-    _refuse_loss(world, tried)
-    assert not world.admin.retry_pending(), tried.what
-    assert not disagreements(world), tried.what
+    with scene.striker.striking(tried.strike, 0, lasting=True):
+        scene.api.retry_pending()
+    _refuse_loss(scene.look(), tried)
+    left = scene.api.retry_pending()
+    assert not left, f"{tried.what}: {left} is left"
+    after = scene.look()
+    _refuse(faults_in(after), tried)
+    return after
 
 
 def _refuse_loss(world: World, tried: Round) -> None:
-    assert not disagreements(world) or world.admin.get_pending(), tried.what
-    assert not not_held(world), tried.what
-
-
-def _skip_impossible(world: World, operation: Operation) -> None:
-    if not operation.possible(world):
-        pytest.skip(f"with these drivers there is no {operation}")
+    """See that what is left is known, and that nobody else could be given what is in use."""
+    if not world.pending:
+        _refuse(faults_in(world), tried)
+    _refuse(not_held(world), tried)

@@ -142,6 +142,9 @@ def be_there(*labels: str) -> Callable[[NetworkApi], None]:
         if len(addresses_of(api, SUBJECT.id)) != 2 * len(labels):
             deallocate(api)
             allocate(api, *labels)
+        if has_chosen(api):  # a driver of the policy ``any`` may have given just that one
+            begin_anew(api)
+            allocate(api, *labels)
 
     return prepare
 

@@ -26,7 +26,7 @@ class KeystoneTokens:
 
     def __init__(self, conf: cfg.ConfigOpts.GroupAttr, keystoneauth: Any) -> None:
         self._timeout, self._url = conf.timeout, conf.keystone_url
-        self._auth = keystoneauth.identity.generic.Password(
+        self._auth = keystoneauth.identity.v3.Password(
             auth_url=conf.keystone_url,
             username=conf.keystone_username,
             password=conf.keystone_password,

@@ -78,7 +78,7 @@ class Melange:
                 return self._told(call, "GET", path, params=query)
             except MelangeConnectionFailed as error:
                 if attempt == attempts or call.remaining() <= PAUSE:
-                    raise MelangeConnectionFailed(self.url, error.reason, attempt) from error
+                    raise MelangeConnectionFailed(error.url, error.reason, attempt) from error
                 time.sleep(PAUSE)
         raise AssertionError("there is always a last attempt")
 

@@ -16,6 +16,8 @@ class Settings:
     """Or ``rfc2462``: how an IPv6 address is computed."""
     ip_allocation_retries: int = 5
     keep_deallocated_ips_for_days: float = 2
+    job_always_runs: bool = False
+    """Have cron run the job ``delete-deallocated-ips`` without a pause: after each request."""
     authorization: bool = False
     """Trust the headers ``X-Role`` and ``X-Tenant``, and refuse who has none."""
     fills_gateways: bool = False

@@ -150,7 +150,10 @@ class StandIn:
     def _do(self, request: Request, closing: Event) -> Answer | None:
         try:
             with self._working:
-                return app.answer(self.tables, request)
+                answer = app.answer(self.tables, request)
+                if self.settings.job_always_runs:
+                    purge(self.tables, self.settings.keep_deallocated_ips_for_days)
+                return answer
         except Spinning:
             self.spinning = self.hang = True
             self._wait(closing)

@@ -135,6 +135,7 @@ def test_r78_a_vif_has_addresses_of_all_subnets_of_both_versions_and_no_floating
     (made,) = api.allocate_for_instance(instance())
     assert [ip.version for ip in made.fixed_ips()] == [4, 6]
     assert made.floating_ips() == []
+    assert made.network is not None
     dns = {each.version: [str(ip.address) for ip in each.dns] for each in made.network.subnets}
     assert "2001:db8::53" in dns[6]
 

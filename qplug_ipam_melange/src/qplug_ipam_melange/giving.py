@@ -51,6 +51,11 @@ class Giving:
         self._tenant = network.quantum_project
         self._path = wire.allocations_path(self._tenant, network.id, vif.id)
 
+    @property
+    def _mac_driver_needs_interface(self) -> bool:
+        """Whether the vif has an interface before it has addresses, and after it."""
+        return self._network.drivers.mac == MAC_DRIVER
+
     def give(self, choose: Choose) -> Sequence[Allocation]:
         """Give one address of each subnet, or what the vif has already, whatever is chosen now."""
         try:
@@ -59,7 +64,7 @@ class Giving:
             if held := self.held():
                 return self._one_each(held)
             raise
-        if self._network.drivers.mac != MAC_DRIVER:
+        if not self._mac_driver_needs_interface:
             return self._give_to_new(choices, choose)
         if any(choice.own for choice in choices):
             return self._give_derived(choices, choose)
@@ -69,10 +74,13 @@ class Giving:
         """Give one address more; one asked for by name that the vif has is given again."""
         try:
             return self._allocation(choice.subnet, self._given(choice))
-        except FixedIpAlreadyInUse as error:
-            for held in self.held():
-                if str(held.address) == error.address:
-                    return self._allocation(choice.subnet, held)
+        except (FixedIpAlreadyInUse, NoMoreFixedIps) as error:
+            held = self.held()
+            for each in held:
+                if isinstance(error, FixedIpAlreadyInUse) and str(each.address) == error.address:
+                    return self._allocation(choice.subnet, each)
+            if not held and not self._mac_driver_needs_interface:
+                self._delete_interface()
             raise
 
     def held(self) -> Sequence[Given]:
@@ -222,6 +230,9 @@ class Giving:
                     self.put_back(each)
             raise
 
+    def _delete_interface(self) -> None:
+        self._melange.delete(self._call, wire.interface_path(self._vif.id))
+
     @contextmanager
     def _without_interface(self) -> Iterator[None]:
         """Delete the interface, with what it holds, if anything goes wrong."""
@@ -229,7 +240,7 @@ class Giving:
             yield
         except BaseException:
             with suppress(QplugError):
-                self._melange.delete(self._call, wire.interface_path(self._vif.id))
+                self._delete_interface()
             raise
 
     # --- words ----------------------------------------------------------------------------------

@@ -3,8 +3,7 @@
 import pytest
 
 from qplug import loader
-from qplug.testing.crash.stage import Makers
-from qplug.testing.failing import FailSuite
+from qplug.testing.failing import FailSuite, Makers
 from qplug.testing.requirements import require
 
 pytestmark = pytest.mark.integration

@@ -6,8 +6,7 @@ import pytest
 
 from qplug.api import NetworkApi
 from qplug.testing.crash.operations import Operation
-from qplug.testing.crash.stage import Makers
-from qplug.testing.failing import FailSuite
+from qplug.testing.failing import FailSuite, Makers
 from qplug.testing.failing.rounds import Scene, rounds
 from qplug.testing.failing.striking import STRIKES
 from qplug.testing.failing.suite import FIRST

@@ -1,5 +1,6 @@
 """The fail suite: whichever call of a driver goes wrong, nothing is left that should not be."""
 
+from qplug.testing.crash.stage import Makers
 from qplug.testing.failing.suite import FailSuite
 
-__all__ = ["FailSuite"]
+__all__ = ["FailSuite", "Makers"]

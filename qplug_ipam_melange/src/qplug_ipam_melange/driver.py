@@ -13,6 +13,7 @@ from qplug_ipam_melange import wire
 from qplug_ipam_melange.choices import any_of, named, one_each, subnet_of
 from qplug_ipam_melange.errors import MelangeRefused
 from qplug_ipam_melange.giving import MAC_DRIVER, Giving
+from qplug_ipam_melange.interface import VifInterface
 from qplug_ipam_melange.notes import Notes
 from qplug_ipam_melange.options import GROUP, OPTS
 from qplug_ipam_melange.session import Melange
@@ -89,11 +90,11 @@ class MelangeIpam(IpamDriver):
         self, call: Call, network: Network, vif: Vif, address: IPAddress, *, reuse_delay: float = 0
     ) -> None:
         """Take back one address, having looked that it is the vif's."""
-        giving = self._giving(call, network, vif)
+        interface = self._interface(call, network, vif)
         with suppress(NetworkNotFound):
-            for held in giving.held():
+            for held in interface.held():
                 if held.address == address:
-                    giving.put_back(held)
+                    interface.put_back(held)
 
     def allocations(
         self, call: Call, *, network_id: str | None = None, vif_id: str | None = None
@@ -120,4 +121,7 @@ class MelangeIpam(IpamDriver):
         self._melange.close()
 
     def _giving(self, call: Call, network: Network, vif: Vif) -> Giving:
-        return Giving(self._melange, self._notes, call, network, vif)
+        return Giving(self._interface(call, network, vif), call, network, vif)
+
+    def _interface(self, call: Call, network: Network, vif: Vif) -> VifInterface:
+        return VifInterface(self._melange, self._notes, call, network, vif)

@@ -12,7 +12,6 @@ from qplug.db import Database
 from qplug.model import Call
 from qplug.store.marks import Marks, overdue
 from qplug.store.tables import instances, networks, tombstones
-from qplug.store.worker import Worker
 
 FIRST = 1000
 """How many of each kind a command looks at before its own work, at most."""
@@ -73,7 +72,7 @@ class WorkStore:
         return sorted(self._database.read(call, read), key=lambda work: work.due)
 
     def _work(self, kind: str, row: sa.Row[Any]) -> Work:
-        abandoned = row.worker is not None and Worker.parsed(row.worker).is_dead(self._marks.here)
+        is_free = self._marks.is_free(row)
         return Work(
             kind=kind,
             id=row.id,
@@ -81,8 +80,8 @@ class WorkStore:
             project_id=row.project_id,
             state=row.state,
             worker=row.worker,
-            is_free=self._marks.is_free(row),
-            is_due=bool(row.overdue) or abandoned,
+            is_free=is_free,
+            is_due=bool(row.overdue) or (is_free and row.worker is not None),
             due=row.due,
             attempts=row.attempts,
             error=row.error,

@@ -191,6 +191,23 @@ def test_a_change_of_which_nobody_knows_whether_it_is_done_is_pending(
     assert chain.holdings() == before
 
 
+def test_what_a_process_could_not_even_leave_for_later_it_takes_up_itself(
+    chain: RecordedChain, blue: Network, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mine, store = allocated(chain), chain.manager._chain.store
+    store.instance_updates.begin(call(), mine.id, 7)
+    assert chain.admin.get_pending() == []
+
+    def unavailable(*_: object) -> None:
+        raise DatabaseUnavailable("it", "told to")
+
+    with monkeypatch.context() as meanwhile:
+        meanwhile.setattr(store.database, "write", unavailable)
+        with pytest.raises(DatabaseUnavailable):
+            store.instance_updates.cancel(call(), mine.id, 7)
+    assert [work.is_due for work in chain.admin.get_pending()] == [True]
+
+
 # --- networks -----------------------------------------------------------------------------------
 
 

@@ -51,8 +51,9 @@ class Pending:
             return
         self._looked = time.monotonic()
         brief = replace(call, deadline=min(call.deadline, self._looked + BRIEF))
+        half = brief.remaining() / 2
         for work in self._store.work.first(call):
-            if work.is_due and brief.remaining() > BRIEF / 2:
+            if work.is_due and brief.remaining() > half:
                 with aside():
                     self._tried(self._briefly, brief, work)
 

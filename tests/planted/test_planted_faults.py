@@ -16,6 +16,8 @@ from planting import FAULTS, Fault, run
 from qplug import loader
 from qplug.testing.requirements import require
 
+pytestmark = pytest.mark.integration
+
 each_fault = pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.name)
 
 

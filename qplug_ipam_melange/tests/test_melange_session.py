@@ -1,12 +1,16 @@
 """What becomes of a request when nobody, the wrong one, or a broken one answers."""
 
 import json
+import shutil
 import socket
+import ssl
+import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from threading import Thread
 from typing import Any
 
@@ -17,6 +21,7 @@ from qplug.errors import ConfigInvalid, DriverError, Unavailable
 from qplug.testing.deaf import deaf_port
 from qplug.testing.ipam.asking import give, kept
 from qplug.testing.processes import at_once
+from qplug.testing.requirements import require
 from qplug.testing.values import call
 from qplug_ipam_melange.driver import MelangeIpam
 from qplug_ipam_melange.errors import (
@@ -256,8 +261,14 @@ def test_every_request_tells_which_operation_it_is_of(session: Melange, melange:
 
 
 @contextmanager
-def recorded(answers: Answers | None = None) -> Iterator[tuple[int, list[Any]]]:
-    """Serve on a port, and note the headers of each request."""
+def recorded(
+    answers: Answers | None = None, *, certificate: Path | None = None, asks: bool = False
+) -> Iterator[tuple[int, list[Any]]]:
+    """Serve on a port, and note the headers of each request.
+
+    :param certificate: makes it TLS
+    :param asks: whether clients have to show it, too
+    """
     seen: list[Any] = []
 
     class Handler(BaseHTTPRequestHandler):
@@ -280,6 +291,12 @@ def recorded(answers: Answers | None = None) -> Iterator[tuple[int, list[Any]]]:
             pass
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    if certificate:
+        tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH, cafile=certificate)
+        tls.load_cert_chain(certificate)
+        tls.verify_mode = ssl.CERT_REQUIRED if asks else ssl.CERT_NONE
+        server.socket = tls.wrap_socket(server.socket, server_side=True)
+        server.handle_error = lambda *_: None  # type: ignore[method-assign]  # a client that does not trust it
     thread = Thread(target=server.serve_forever, args=(0.02,))
     thread.start()
     yield server.server_port, seen
@@ -296,6 +313,50 @@ def test_a_file_of_authorities_that_is_missing_is_named(melange_conf: ConfigOpts
     melange_conf.set_override("cafile", "/nowhere/ca.pem", GROUP)
     with pytest.raises(ConfigInvalid, match=r"/nowhere/ca\.pem"):
         Melange(melange_conf[GROUP]).get(call(), PATH)
+
+
+@pytest.fixture
+def certificate(tmp_path: Path) -> Path:
+    """Return a file with a key and the certificate of 127.0.0.1 that it signed."""
+    require(shutil.which("openssl"), "there is no openssl; install it")
+    made = tmp_path / "server.pem"
+    words = ["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "1", "-subj", "/CN=melange"]
+    names = [
+        "-addext",
+        "subjectAltName=IP:127.0.0.1",
+        "-keyout",
+        f"{made}",
+        "-out",
+        f"{tmp_path}/crt",
+    ]
+    subprocess.run(["openssl", *words, *names], check=True, capture_output=True)
+    made.write_text(made.read_text() + (tmp_path / "crt").read_text())
+    return made
+
+
+def test_a_server_is_trusted_whose_authority_the_configuration_names(
+    melange_conf: ConfigOpts, certificate: Path
+) -> None:
+    melange_conf.set_override("tls", True, GROUP)
+    with recorded(certificate=certificate) as (port, _):
+        melange_conf.set_override("port", port, GROUP)
+        with pytest.raises(MelangeNotTrusted, match="self-signed"):
+            Melange(melange_conf[GROUP]).get(call(), PATH)
+        melange_conf.set_override("cafile", str(certificate), GROUP)
+        with closing(Melange(melange_conf[GROUP])) as session:
+            assert session.get(call(), PATH) == {}
+
+
+def test_a_server_may_ask_for_a_certificate(melange_conf: ConfigOpts, certificate: Path) -> None:
+    melange_conf.set_override("tls", True, GROUP)
+    melange_conf.set_override("cafile", str(certificate), GROUP)
+    with recorded(certificate=certificate, asks=True) as (port, _):
+        melange_conf.set_override("port", port, GROUP)
+        with pytest.raises((MelangeNotTrusted, MelangeConnectionFailed)):
+            Melange(melange_conf[GROUP]).get(call(), PATH)
+        melange_conf.set_override("certfile", str(certificate), GROUP)
+        with closing(Melange(melange_conf[GROUP])) as session:
+            assert session.get(call(), PATH) == {}
 
 
 def test_a_server_without_tls_is_not_trusted(melange_conf: ConfigOpts) -> None:

@@ -15,6 +15,7 @@ from qplug.store.worker import Worker
 
 KILLED = "Killing::test_a_killed_operation_is_undone_or_done_whoever_comes_next"
 PAUSED = "Pausing::test_an_operation_that_was_taken_over_notices_and_leaves_nothing"
+WORKING = "Failing::test_what_somebody_works_on_is_taken_up_by_nobody_else"
 LATE = "Pausing::test_the_late_work_of_one_that_dies_of_it_is_released_once_more"
 
 
@@ -29,8 +30,8 @@ def the_dead_are_waited_for(plant: pytest.MonkeyPatch) -> None:
 
 @fault(
     "What a process works on that lives is taken over",
-    caught_by=f"{KILLED}[allocate-finish]",
-    says="a bystander was disturbed",
+    caught_by=f"{WORKING}[allocate]",
+    says="is taken for pending",
 )
 def the_living_are_taken_over(plant: pytest.MonkeyPatch) -> None:
     plant.setattr(Worker, "is_dead", lambda self, seen_from: True)

@@ -38,6 +38,8 @@ class Strike:
     """Whether its work is done all the same, so that only the answer is lost."""
     hangs: bool = False
     """Whether the call's deadline is over when it ends."""
+    meanwhile: Callable[[], object] = lambda: None
+    """What somebody else does before it ends."""
 
     def __str__(self) -> str:
         """Return the name, for whoever reads which test has failed."""
@@ -104,6 +106,7 @@ class Striker:
 
     def _hit(self, strike: Strike, made: DriverCall, work: Callable[[], Any]) -> Any:
         answer = work() if strike.works else None
+        strike.meanwhile()
         if strike.hangs:
             self._late += max(0.0, made.deadline - time.monotonic()) + 0.001
         if strike.raises:

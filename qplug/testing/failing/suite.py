@@ -8,6 +8,7 @@ import pytest
 from oslo_config.cfg import ConfigOpts
 
 from qplug.errors import QplugError
+from qplug.store import Work
 from qplug.store.tables import vifs
 from qplug.testing.crash.judge import changes_in, faults_in
 from qplug.testing.crash.operations import OPERATIONS, SUBJECT, Operation, set_up
@@ -83,6 +84,21 @@ class FailSuite(Suite, Looks, base=True):
             if tried.error is not None:
                 _refuse(changes_in(tried.before, after), tried)
             _refuse_half(tried, _retried(scene, tried, after))
+
+    @pytest.mark.parametrize("operation", [*ALL_OR_NOTHING, DEALLOCATE, DELETE], ids=str)
+    def test_what_somebody_works_on_is_taken_up_by_nobody_else(
+        self, scene: Scene, operation: Operation
+    ) -> None:
+        def look_for_work() -> None:
+            found.extend(scene.api.get_pending())
+            found.extend(scene.api.retry_pending())
+
+        found: list[Work] = []
+        slow = Strike(name="takes its time", works=True, meanwhile=look_for_work)
+        for tried in rounds(scene, operation, slow):
+            assert not found, f"{tried.what}: {found} is taken for pending"
+            assert tried.error is None, tried.what
+            _refuse_half(tried, scene.look())
 
     @once_and_lasting
     @each_strike

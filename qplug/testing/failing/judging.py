@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from qplug.model import mac_address
+from qplug.model import Port, mac_address
 from qplug.store.tables import vifs
 from qplug.testing.crash.world import TABLES, Service, World
 
@@ -63,7 +63,7 @@ def not_held(world: World) -> Sequence[str]:
     ]
 
 
-def _attachments(ports: Any) -> Iterator[str]:
+def _attachments(ports: Sequence[Port]) -> Iterator[str]:
     for port in ports:
         if not port.attachment.startswith("gw-"):
             yield port.attachment

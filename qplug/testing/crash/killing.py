@@ -1,5 +1,7 @@
 """The kill suite."""
 
+from contextlib import closing
+
 import pytest
 
 from qplug.testing.crash.bystander import Bystander
@@ -37,8 +39,9 @@ class KillSuite(CrashSuite, base=True):
             strike=kill,
             watch=Points.at_commits,
         )
-        for strike in series.strikes():
-            onlooker.remember()
-            applied(stage, operation, remedy)
-            series.judge(strike)
+        with closing(series.strikes()) as strikes:
+            for strike in strikes:
+                onlooker.remember()
+                applied(stage, operation, remedy)
+                series.judge(strike)
         assert beside.leave()

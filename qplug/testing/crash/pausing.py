@@ -1,6 +1,7 @@
 """The pause suite."""
 
-from collections.abc import Iterator
+from collections.abc import Generator
+from contextlib import closing
 from dataclasses import replace
 
 import pytest
@@ -45,29 +46,32 @@ class PauseSuite(CrashSuite, base=True):
             watch=Points.at_transactions,
         )
 
-    def taken_over(self, series: Series, remedy: Remedy) -> Iterator[Strike]:
+    def taken_over(self, series: Series, remedy: Remedy) -> Generator[Strike]:
         """Yield each victim when it goes on, though its work was taken over."""
-        for strike in series.strikes():
-            series.onlooker.remember()
-            let_time_end(series.stage, strike.victim.pid)
-            applied(series.stage, series.operation, remedy, wait_in_vain)
-            strike.victim.resume()
-            yield strike
+        with closing(series.strikes()) as strikes:
+            for strike in strikes:
+                series.onlooker.remember()
+                let_time_end(series.stage, strike.victim.pid)
+                applied(series.stage, series.operation, remedy, wait_in_vain)
+                strike.victim.resume()
+                yield strike
 
     @pytest.mark.parametrize("remedy", [finish, repeat])
     def test_an_operation_that_was_taken_over_notices_and_leaves_nothing(
         self, series: Series, remedy: Remedy
     ) -> None:
-        for strike in self.taken_over(series, remedy):
-            failed = outcome_of(strike.victim)
-            after = series.judge(strike)
-            assert failed or after.done, f"{strike.point}: it succeeds, and is not done"
+        with closing(self.taken_over(series, remedy)) as strikes:
+            for strike in strikes:
+                failed = outcome_of(strike.victim)
+                after = series.judge(strike)
+                assert failed or after.done, f"{strike.point}: it succeeds, and is not done"
         assert series.beside.leave()
 
     def test_the_late_work_of_one_that_dies_of_it_is_released_once_more(
         self, series: Series
     ) -> None:
-        for strike in self.taken_over(replace(series, then=kill), finish):
-            strike.victim()
-            series.judge(strike)
+        with closing(self.taken_over(replace(series, then=kill), finish)) as strikes:
+            for strike in strikes:
+                strike.victim()
+                series.judge(strike)
         assert series.beside.leave()

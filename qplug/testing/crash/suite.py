@@ -1,6 +1,7 @@
 """What the kill suite and the pause suite share."""
 
 from collections.abc import Iterator
+from contextlib import closing
 from typing import Any
 
 import pytest
@@ -30,11 +31,10 @@ class CrashSuite(Suite, Looks, base=True):
         """Return where operations take place, with what is there all the time."""
         nova = "nova" in loader.installed(loader.IPAM)
         require(nova or "ipam" in drivers, "no ipam driver 'nova' is installed; run make")
-        stage = Stage(conf, drivers)
-        with stage.opened() as opened:
-            set_up(opened.api)
-        yield stage
-        stage.close()
+        with closing(Stage(conf, drivers)) as stage:
+            with stage.opened() as opened:
+                set_up(opened.api)
+            yield stage
 
     @pytest.fixture
     def beside(self, stage: Stage) -> Iterator[Bystander]:

@@ -4,6 +4,7 @@ import os
 import select
 import signal
 from functools import partial
+from mmap import mmap
 
 from qplug.testing.processes import Child, Ended, die_with_parent, in_child
 
@@ -45,21 +46,23 @@ def test_a_child_that_kills_itself_says_by_which_signal_it_ended() -> None:
 
 
 def test_a_stopped_child_dies_with_its_parent() -> None:
-    reading, writing = os.pipe()
+    noted, (reading, writing) = mmap(-1, 8), os.pipe()
 
     def bound() -> str:
         die_with_parent()
         return stand_still()
 
-    def leave() -> int:
+    def leave() -> None:
         child = Child(bound)
         assert child.stops()
-        return child.pid
+        noted.write(child.pid.to_bytes(8))
 
-    left = int(in_child(leave).said)
+    parent = Child(leave)
+    assert not parent.stops()
     os.close(writing)
     gone, _, _ = select.select([reading], [], [], 5)  # the last who could write is gone
     os.close(reading)
     if not gone:
-        os.kill(left, signal.SIGKILL)
+        os.kill(int.from_bytes(noted[:]), signal.SIGKILL)
+    assert parent() == Ended(0, "None")
     assert gone

@@ -8,8 +8,8 @@ from functools import partial
 from qplug.api import NetworkApi
 from qplug.model import NetworkRequest
 from qplug.testing.chain import instance
-from qplug.testing.crash.operations import BLUE
 from qplug.testing.crash.stage import Stage
+from qplug.testing.crash.subject import BLUE
 from qplug.testing.crash.world import BYSTANDER, vifs_shown
 from qplug.testing.processes import Child, die_with_parent
 

@@ -9,8 +9,9 @@ from oslo_config.cfg import ConfigOpts
 
 from qplug import loader
 from qplug.testing.crash.bystander import Bystander, bystander
-from qplug.testing.crash.operations import Operation, set_up
+from qplug.testing.crash.operations import Operation
 from qplug.testing.crash.stage import Makers, Stage
+from qplug.testing.crash.subject import set_up
 from qplug.testing.crash.world import Onlooker
 from qplug.testing.files import FileDhcp, FileL3, FileMac
 from qplug.testing.looking import Looks

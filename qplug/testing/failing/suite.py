@@ -11,8 +11,9 @@ from qplug.errors import QplugError
 from qplug.store import Work
 from qplug.store.tables import vifs
 from qplug.testing.crash.judge import changes_in, faults_in
-from qplug.testing.crash.operations import OPERATIONS, SUBJECT, Operation, set_up
+from qplug.testing.crash.operations import OPERATIONS, Operation
 from qplug.testing.crash.stage import Makers, Stage
+from qplug.testing.crash.subject import SUBJECT, set_up
 from qplug.testing.crash.world import Onlooker, World
 from qplug.testing.failing.judging import changes, not_held
 from qplug.testing.failing.rounds import Round, Scene, rounds

@@ -7,6 +7,7 @@ from netaddr import IPAddress, IPNetwork
 from oslo_config.cfg import ConfigOpts
 
 from qplug.api import NetworkApi
+from qplug.errors import MacInUse
 from qplug.model import Instance, Route
 from qplug.testing.fixtures import ApiOf, MakeManager
 from qplug.testing.ipam.asking import fill, give, kept
@@ -79,6 +80,25 @@ def test_r42_one_interface_serves_both_drivers(
     assert held == {IPAddress(str(ip.address)) for ip in made.fixed_ips()}
     api.deallocate_for_instance(asked.id)
     assert client.ask("GET", f"tenants/{PROJECT}/interfaces/{made.id}")[0] == 404
+
+
+def test_a_mac_that_the_store_has_already_is_refused_and_nothing_is_left_of_it(
+    make_manager: MakeManager,
+    api_of: ApiOf,
+    mac_driver: MelangeMac,
+    client: Client,
+    melange: StandIn,
+) -> None:
+    make_range(client)
+    api = api_of(make_manager(mac=mac_driver))
+    api.create_networks(label="blue", cidr=V4, project_id=PROJECT)
+    (made,) = api.allocate_for_instance(instance())
+    client.ask("DELETE", f"interfaces/{made.id}")  # so that Melange gives its MAC address again
+    with pytest.raises(MacInUse):
+        api.allocate_for_instance(instance())
+    assert not melange.tables.interfaces
+    assert len(list(api.get_all_instances())) == 1
+    assert not api.get_pending()
 
 
 def test_r64_instances_are_found_by_an_address_that_melange_gave(api: NetworkApi) -> None:

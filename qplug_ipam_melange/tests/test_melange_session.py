@@ -251,6 +251,16 @@ class TestFilter:
             assert len(give(driver, kept(driver, "10.0.0.0/24", "fd00::/64"))) == 2
 
 
+@pytest.mark.parametrize("path", ["melange", "/melange", "/melange/"])
+def test_melange_may_be_under_a_path(melange_conf: ConfigOpts, path: str) -> None:
+    melange_conf.set_override("path", path, GROUP)
+    with recorded() as (port, seen):
+        melange_conf.set_override("port", port, GROUP)
+        with closing(Melange(melange_conf[GROUP])) as session:
+            session.get(call(), PATH)
+    assert seen[0]["path"] == f"/melange/v0.1/ipam/{PATH}"
+
+
 def test_every_request_tells_which_operation_it_is_of(session: Melange, melange: StandIn) -> None:
     asked = call()
     with recorded() as (port, seen):
@@ -342,9 +352,11 @@ def test_a_server_is_trusted_whose_authority_the_configuration_names(
         melange_conf.set_override("port", port, GROUP)
         with pytest.raises(MelangeNotTrusted, match="self-signed"):
             Melange(melange_conf[GROUP]).get(call(), PATH)
-        melange_conf.set_override("cafile", str(certificate), GROUP)
-        with closing(Melange(melange_conf[GROUP])) as session:
-            assert session.get(call(), PATH) == {}
+        for name, value in (("cafile", str(certificate)), ("insecure", True)):
+            melange_conf.set_override(name, value, GROUP)
+            with closing(Melange(melange_conf[GROUP])) as session:
+                assert session.get(call(), PATH) == {}
+            melange_conf.clear_override(name, GROUP)
 
 
 def test_a_server_may_ask_for_a_certificate(melange_conf: ConfigOpts, certificate: Path) -> None:

@@ -9,7 +9,7 @@ from netaddr import IPAddress, IPNetwork
 
 from qplug.model import Route, Subnet, Vif, mac_address
 from qplug.testing.values import subnet
-from qplug_ipam_melange import wire
+from qplug_ipam_melange import refusals, wire
 
 RECORDED = {
     exchange["name"]: exchange
@@ -101,16 +101,16 @@ def detail(name: str) -> str:
 
 
 def test_refusals_are_told_apart_by_what_melange_says() -> None:
-    assert wire.says_interface_exists(detail("macs: create vif same id other tenant"))
-    assert not wire.says_interface_exists(detail("macs: create vif with a used MAC"))
-    assert wire.says_mac_in_use(400, detail("allocation: allocate with a used MAC"))
-    assert wire.says_no_interface(detail("macs: delete vif unknown"))
-    assert not wire.says_no_interface(detail("macs: delete vif of the deleted range"))
-    assert wire.says_no_network(detail("allocation: ips unknown network"))
-    assert not wire.says_no_network(detail("allocation: ips unknown vif"))
+    assert refusals.interface_exists(detail("macs: create vif same id other tenant"))
+    assert not refusals.interface_exists(detail("macs: create vif with a used MAC"))
+    assert refusals.mac_in_use(400, detail("allocation: allocate with a used MAC"))
+    assert refusals.no_interface(detail("macs: delete vif unknown"))
+    assert not refusals.no_interface(detail("macs: delete vif of the deleted range"))
+    assert refusals.no_network(detail("allocation: ips unknown network"))
+    assert not refusals.no_network(detail("allocation: ips unknown vif"))
     for name in ("exhaustion: allocate 3 full", "exhaustion: given quarantined address"):
-        assert wire.says_full(detail(name))
-    assert not wire.says_full(detail("allocation: allocate on a second network"))
+        assert refusals.full(detail(name))
+    assert not refusals.full(detail("allocation: allocate on a second network"))
 
 
 @pytest.mark.parametrize(
@@ -124,7 +124,7 @@ def test_refusals_are_told_apart_by_what_melange_says() -> None:
     ],
 )
 def test_an_overlap_is_read_out_of_a_refusal(name: str, other: str | None) -> None:
-    assert wire.overlapping(detail(name)) == other
+    assert refusals.overlapping(detail(name)) == other
 
 
 def test_addresses_are_spelled_in_full() -> None:

@@ -9,7 +9,7 @@ from oslo_config import cfg
 from qplug.contracts import ApiRange, IpamDriver
 from qplug.errors import AddressRequired, NetworkNotFound, NoMoreFixedIps
 from qplug.model import Allocation, Call, Capability, Lease, Network, Vif
-from qplug_ipam_melange import wire
+from qplug_ipam_melange import refusals, wire
 from qplug_ipam_melange.choices import any_of, named, one_each, subnet_of
 from qplug_ipam_melange.errors import MelangeRefused
 from qplug_ipam_melange.giving import MAC_DRIVER, Giving
@@ -68,7 +68,7 @@ class MelangeIpam(IpamDriver):
         try:
             self._melange.delete(call, path)
         except MelangeRefused as error:
-            if not (wire.says_no_interface(error.detail) or wire.says_no_network(error.detail)):
+            if not (refusals.no_interface(error.detail) or refusals.no_network(error.detail)):
                 raise
 
     def add_address(

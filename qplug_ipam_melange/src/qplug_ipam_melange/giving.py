@@ -13,7 +13,7 @@ from netaddr import IPAddress
 
 from qplug.errors import DeadlineExceeded, FixedIpAlreadyInUse, NoMoreFixedIps, QplugError
 from qplug.model import Allocation, Call, Network, Subnet, Vif, assignable, holds
-from qplug_ipam_melange import wire
+from qplug_ipam_melange import refusals
 from qplug_ipam_melange.choices import Choice
 from qplug_ipam_melange.errors import MelangeBroken, MelangeRefused
 from qplug_ipam_melange.interface import VifInterface
@@ -75,7 +75,7 @@ class Giving:
         try:
             given = self._interface.make(_firsts(choices))
         except MelangeRefused as error:
-            if wire.says_interface_exists(error.detail):
+            if refusals.interface_exists(error.detail):
                 return self._give_missing(choose(), self._patiently_held())
             with self._without_interface():  # it was made all the same
                 return self._give_after(error, choices)

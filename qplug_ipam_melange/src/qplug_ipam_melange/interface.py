@@ -6,7 +6,7 @@ from netaddr import IPAddress
 
 from qplug.errors import NetworkNotFound, NoMoreFixedIps, QplugError
 from qplug.model import Call, Network, Subnet, Vif
-from qplug_ipam_melange import wire
+from qplug_ipam_melange import refusals, wire
 from qplug_ipam_melange.errors import InterfaceTaken, MelangeRefused
 from qplug_ipam_melange.notes import Notes
 from qplug_ipam_melange.session import Melange
@@ -29,6 +29,7 @@ class VifInterface:
         self._vif = vif
         self._tenant = network.quantum_project
         self._path = wire.allocations_path(self._tenant, network.id, vif.id)
+        self._looked_again = False
 
     def make(self, addresses: Iterable[IPAddress]) -> Sequence[Given]:
         """Make the interface with those of the addresses that are free, or with Melange's choice.
@@ -51,7 +52,7 @@ class VifInterface:
         try:
             return wire.given_in(self._melange.get(self._call, self._path))
         except MelangeRefused as error:
-            if wire.says_no_interface(error.detail):
+            if refusals.no_interface(error.detail):
                 return []
             raise self.named(error, self._network.subnets) from error
 
@@ -69,10 +70,11 @@ class VifInterface:
         try:
             made = self._melange.post(self._call, path, wire.address_body(self._vif))
         except MelangeRefused as error:
-            if error.status == 404:
-                self._notes.forget(self._network.id)  # the network was made anew, elsewhere
+            if error.status == 404 and not self._looked_again:
+                self._looked_again = True  # the network may have been made anew, elsewhere
+                self._notes.forget(self._network.id)
                 return None
-            if error.status == 409 or wire.says_mac_in_use(error.status, error.detail):
+            if error.status == 409 or refusals.mac_in_use(error.status, error.detail):
                 return None
             raise self.named(error, [subnet]) from error
         return wire.given_of(made["ip_address"])
@@ -87,12 +89,12 @@ class VifInterface:
 
     def named(self, error: MelangeRefused, subnets: Sequence[Subnet]) -> QplugError:
         """Return the contract's name for what Melange refused of some subnets."""
-        if wire.says_no_network(error.detail):
+        if refusals.no_network(error.detail):
             return NetworkNotFound(self._network.id)
-        if error.status == 422 and wire.says_full(error.detail):
+        if error.status == 422 and refusals.full(error.detail):
             cidrs = ", ".join(str(subnet.cidr) for subnet in subnets)
             return NoMoreFixedIps(self._network.label, cidrs)
-        if wire.says_interface_exists(error.detail):
+        if refusals.interface_exists(error.detail):
             return InterfaceTaken(self._vif.id, self._vif.project_id)
         return error
 

@@ -8,7 +8,7 @@ from oslo_config import cfg
 from qplug.contracts import ApiRange, MacDriver
 from qplug.errors import NoMoreMacs, QplugError
 from qplug.model import Call, Capability, mac_address
-from qplug_ipam_melange import wire
+from qplug_ipam_melange import refusals, wire
 from qplug_ipam_melange.errors import InterfaceTaken, MelangeBroken, MelangeRefused, NoMacRange
 from qplug_ipam_melange.options import GROUP, OPTS
 from qplug_ipam_melange.session import Melange
@@ -42,7 +42,7 @@ class MelangeMac(MacDriver):
         try:
             made = self._melange.post(call, wire.INTERFACES, {"interface": words})
         except MelangeRefused as error:
-            if wire.says_interface_exists(error.detail):
+            if refusals.interface_exists(error.detail):
                 return self._known(call, vif_id, project_id)
             self._clear(call, vif_id)
             raise (NoMoreMacs(NAME) if error.status == 422 else error) from error
@@ -56,7 +56,7 @@ class MelangeMac(MacDriver):
         try:
             self._melange.delete(call, wire.interface_path(vif_id))
         except MelangeRefused as error:
-            if not wire.says_no_interface(error.detail):
+            if not refusals.no_interface(error.detail):
                 raise
 
     def close(self) -> None:
@@ -69,7 +69,7 @@ class MelangeMac(MacDriver):
         try:
             found = self._melange.get(call, path)
         except MelangeRefused as error:
-            if wire.says_no_interface(error.detail):
+            if refusals.no_interface(error.detail):
                 raise InterfaceTaken(vif_id, project_id) from error
             raise
         return self._mac(call, vif_id, found)

@@ -6,7 +6,6 @@ tells which block is the subnet's. No other record is needed, and every process 
 """
 
 from collections.abc import Iterator, Mapping
-from threading import Lock
 
 from qplug.model import Call
 from qplug_ipam_melange import wire
@@ -26,7 +25,6 @@ class Notes:
         self._melange = melange
         self.site = site
         self._known: dict[str, Blocks] = {}
-        self._lock = Lock()
 
     def read(self, call: Call, network_id: str) -> Blocks:
         """Ask for the blocks of a network."""
@@ -45,15 +43,13 @@ class Notes:
 
     def remember(self, network_id: str, blocks: Blocks) -> None:
         """Spare the next question about a network."""
-        with self._lock:
-            while len(self._known) >= REMEMBERED:
-                del self._known[next(iter(self._known))]
-            self._known[network_id] = blocks
+        if len(self._known) >= REMEMBERED:
+            self._known = {}
+        self._known[network_id] = blocks
 
     def forget(self, network_id: str) -> None:
         """Ask anew the next time."""
-        with self._lock:
-            self._known.pop(network_id, None)
+        self._known.pop(network_id, None)
 
     def _keepers(self, call: Call, **query: str) -> Iterator[tuple[str, str]]:
         """Yield subnet and block, twice where the keeper holds two addresses."""

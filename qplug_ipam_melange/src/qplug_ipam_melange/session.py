@@ -1,29 +1,22 @@
 """HTTP with Melange: in time, from as many threads as there are, and with errors of ours."""
 
-import json
 import os
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 import requests
+import urllib3
 from oslo_config import cfg
 from requests.adapters import HTTPAdapter
-from urllib3.exceptions import HTTPError
+from urllib3.exceptions import HTTPError, InsecureRequestWarning
 
 from qplug.errors import ConfigInvalid
 from qplug.model import Call
-from qplug_ipam_melange.errors import (
-    MelangeBroken,
-    MelangeConnectionFailed,
-    MelangeForbids,
-    MelangeNotTrusted,
-    MelangeRefused,
-    NotMelange,
-)
+from qplug_ipam_melange.answers import Answer
+from qplug_ipam_melange.errors import MelangeConnectionFailed, MelangeNotTrusted, NotMelange
 from qplug_ipam_melange.keystone import Tokens, tokens_of
 
 BASE = "v0.1/ipam"
@@ -33,23 +26,6 @@ LARGEST = 64 << 20
 """Octets that an answer may have."""
 
 
-@dataclass(frozen=True)
-class Answer:
-    """What came, read to the end."""
-
-    status: int
-    kind: str
-    """Its content type, without parameters."""
-    body: bytes
-
-    def json(self) -> Any:
-        """Return what the body says; ``None`` if it is empty or no JSON."""
-        try:
-            return json.loads(self.body)
-        except ValueError:
-            return None
-
-
 class Melange:
     """A Melange server, as one process talks to it."""
 
@@ -57,7 +33,8 @@ class Melange:
         self._conf = conf
         scheme, host = "https" if conf.tls else "http", conf.host
         host = f"[{host}]" if ":" in host else host
-        self.url = f"{scheme}://{host}:{conf.port}{conf.path.rstrip('/')}"
+        path = conf.path.strip("/")
+        self.url = f"{scheme}://{host}:{conf.port}{path and '/'}{path}"
         self._tokens: Tokens | None = tokens_of(conf)
         self._of_process: tuple[int, requests.Session] | None = None
 
@@ -109,7 +86,7 @@ class Melange:
     def _told(self, call: Call, method: str, path: str, **what: Any) -> Mapping[str, Any]:
         answer = self._sent(call, method, path, **what)
         if not isinstance(told := answer.json(), dict):
-            raise NotMelange(self._asked(method, path), _outline(answer))
+            raise NotMelange(self._asked(method, path), answer.outline())
         return told
 
     def _part(self, path: str, told: Mapping[str, Any], name: str) -> Any:
@@ -125,17 +102,7 @@ class Melange:
             answer = self._exchange(call, method, path, **what)
         if 200 <= answer.status < 300:
             return answer
-        raise self._refusal(self._asked(method, path), answer)
-
-    def _refusal(self, asked: str, answer: Answer) -> Exception:
-        if answer.status in (401, 403):
-            return MelangeForbids(asked, answer.status)
-        detail = _detail(answer)
-        if answer.status >= 500:
-            return MelangeBroken(asked, answer.status, detail or _outline(answer))
-        if detail is None and answer.status not in (400, 415):  # those are the reader's own words
-            return NotMelange(asked, _outline(answer))
-        return MelangeRefused(asked, answer.status, detail or _first_line(answer))
+        raise answer.refusal(self._asked(method, path))
 
     def _asked(self, method: str, path: str) -> str:
         return f"{method} {self.url}/{BASE}/{path}"
@@ -198,6 +165,8 @@ def _session(conf: cfg.ConfigOpts.GroupAttr) -> requests.Session:
     session = requests.Session()
     session.trust_env = False  # proxies and passwords come from the configuration, or not at all
     session.verify = False if conf.insecure else conf.cafile or True
+    if conf.insecure:  # it was said once, in the configuration
+        urllib3.disable_warnings(InsecureRequestWarning)
     if conf.certfile:
         session.cert = (conf.certfile, conf.keyfile) if conf.keyfile else conf.certfile
     session.headers.update({"Accept-Encoding": "identity", "User-Agent": "qplug", **conf.headers})
@@ -209,24 +178,6 @@ def _session(conf: cfg.ConfigOpts.GroupAttr) -> requests.Session:
 def _query(href: str) -> Mapping[str, str]:
     """Return the query of a link; its host is the one by which a proxy asked."""
     return dict(parse_qsl(urlsplit(href).query))
-
-
-def _detail(answer: Answer) -> str | None:
-    """Return what a fault says; ``None`` if the answer is none of Melange's."""
-    told = answer.json()
-    fault = next(iter(told.values()), None) if isinstance(told, dict) else None
-    if not isinstance(fault, dict) or "code" not in fault:
-        return None
-    return str(fault.get("detail") or fault.get("message") or "")
-
-
-def _first_line(answer: Answer) -> str:
-    lines = answer.body.decode("utf-8", "replace").split("\n")
-    return " ".join(line.strip() for line in lines if line.strip())[:200]
-
-
-def _outline(answer: Answer) -> str:
-    return f"{answer.status} and {len(answer.body)} octets of {answer.kind or 'no type'}"
 
 
 def _reason(error: Exception) -> str:

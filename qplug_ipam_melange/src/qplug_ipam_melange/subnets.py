@@ -13,7 +13,7 @@ from qplug.errors import (
     QplugError,
 )
 from qplug.model import Call, Network, Subnet
-from qplug_ipam_melange import wire
+from qplug_ipam_melange import refusals, wire
 from qplug_ipam_melange.errors import MelangeRefused
 from qplug_ipam_melange.notes import Notes
 from qplug_ipam_melange.session import Melange
@@ -115,7 +115,7 @@ class Subnets:
         try:
             made = self._melange.post(self._call, wire.INTERFACES, body)
         except MelangeRefused as error:
-            if not wire.says_interface_exists(error.detail):
+            if not refusals.interface_exists(error.detail):
                 raise
             self._delete(wire.interface_path(subnet.id))
             made = self._melange.post(self._call, wire.INTERFACES, body)
@@ -125,7 +125,7 @@ class Subnets:
                 raise FixedIpAlreadyInUse(str(address), f"Melange gave it to another in {block_id}")
 
     def _refused(self, subnet: Subnet, error: MelangeRefused) -> QplugError:
-        if other := wire.overlapping(error.detail):
+        if other := refusals.overlapping(error.detail):
             return CidrConflict(str(subnet.cidr), other, self._network.label)
         return error
 

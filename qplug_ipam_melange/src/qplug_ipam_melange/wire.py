@@ -1,6 +1,5 @@
 """The words of Melange's API v0.1: paths, bodies and what is read out of answers."""
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha1
@@ -199,36 +198,3 @@ def given_of(answer: Json) -> Given:
 def given_in(answer: Json) -> Sequence[Given]:
     """Return the addresses of a list."""
     return [given_of(each) for each in answer["ip_addresses"]]
-
-
-def says_interface_exists(detail: str) -> bool:
-    """Say whether a 400 is because the interface is there already, perhaps under another tenant."""
-    return re.search(r"Virtual Interface .* already exists", detail) is not None
-
-
-def says_mac_in_use(status: int, detail: str) -> bool:
-    """Say whether the interface was made without its MAC address, as another one has that."""
-    return status == 400 and not says_interface_exists(detail) and "Mac" in detail
-
-
-def says_no_interface(detail: str) -> bool:
-    """Say whether a 404 is because the interface is not there."""
-    return detail == "Interface Not Found"
-
-
-def says_no_network(detail: str) -> bool:
-    """Say whether a 404 is because the tenant has no block on the network."""
-    return re.fullmatch(r"Network .* not found", detail) is not None
-
-
-def says_full(detail: str) -> bool:
-    """Say whether a 422 is because a block has no address left, or is marked as full."""
-    return "full" in detail
-
-
-def overlapping(detail: str) -> str | None:
-    """Return the cidr that a new block overlaps, if that is what a 400 is about."""
-    found = re.search(
-        r"cidr overlaps with (?:\w+ )*?block (\S+?)(?: in same network)?['\"\]]", detail
-    )
-    return found and found[1]

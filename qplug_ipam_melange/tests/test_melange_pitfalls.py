@@ -21,7 +21,7 @@ from qplug.testing.ipam.asking import fill, give, held, kept
 from qplug.testing.processes import at_once
 from qplug.testing.values import OTHER_PROJECT, PROJECT, call, network, subnet, vif
 from qplug_ipam_melange.driver import MelangeIpam
-from qplug_ipam_melange.errors import InterfaceTaken, MelangeConnectionFailed
+from qplug_ipam_melange.errors import BlocksOfOthers, InterfaceTaken, MelangeConnectionFailed
 from qplug_ipam_melange.testing import StandIn
 from qplug_ipam_melange.testing.client import Client
 
@@ -267,6 +267,21 @@ class Ending:
         if self._left <= 0:
             raise MelangeConnectionFailed("http://melange.example", "a test ended it")
         return answer
+
+
+def test_blocks_that_are_on_the_network_already_are_taken_over_all_of_them_or_none(
+    driver: MelangeIpam, melange: StandIn, client: Client
+) -> None:
+    net = network("10.0.0.0/24", "fd00:10::/126")
+    for made in net.subnets:
+        block = {"cidr": str(made.cidr), "network_id": net.id, "type": "private"}
+        client.ask("POST", f"tenants/{PROJECT}/ip_blocks", {"ip_block": block})
+    v4_only = replace(net, subnets=net.subnets[:1])
+    with pytest.raises(BlocksOfOthers, match="has fd00:10::/126 in Melange"):
+        driver.create_subnets(call(), v4_only)
+    driver.create_subnets(call(), net)
+    assert len(melange.tables.blocks) == 2
+    assert len(give(driver, net)) == 2
 
 
 def test_a_listing_leaves_out_what_others_have_on_the_same_server(

@@ -1,5 +1,6 @@
 """What goes wrong with Melange in particular."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from qplug.errors import Conflict, DriverError, Unavailable
@@ -91,6 +92,22 @@ class MelangeRefused(DriverError):
     def sentence(self) -> str:
         """Say what Melange says."""
         return f"Melange refused {self.request} with {self.status}: {self.detail}"
+
+
+@dataclass(eq=False)
+class BlocksOfOthers(Conflict):
+    """Melange has blocks on the network that are no subnets of it."""
+
+    network: str
+    tenant: str
+    cidrs: Sequence[str]
+
+    def sentence(self) -> str:
+        """Say which, and what to do."""
+        return (
+            f"tenant '{self.tenant}' has {', '.join(self.cidrs)} in Melange on network "
+            f"'{self.network}' already; name those subnets too, or delete the blocks there"
+        )
 
 
 @dataclass(eq=False)

@@ -1,6 +1,6 @@
 """Blocks of Melange for the subnets of a network: made, all or none, and deleted."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, suppress
 
 from netaddr import IPNetwork
@@ -14,7 +14,7 @@ from qplug.errors import (
 )
 from qplug.model import Call, Network, Subnet
 from qplug_ipam_melange import refusals, wire
-from qplug_ipam_melange.errors import MelangeRefused
+from qplug_ipam_melange.errors import BlocksOfOthers, MelangeRefused
 from qplug_ipam_melange.notes import Notes
 from qplug_ipam_melange.session import Melange
 
@@ -36,6 +36,7 @@ class Subnets:
         refuse_smallest(self._network.subnets)
         kept = dict(self._notes.read(self._call, self._network.id))
         there = {IPNetwork(each["cidr"]): each["id"] for each in self._blocks()}
+        self._refuse_strangers(there)
         with ExitStack() as undo:
             for subnet in self._network.subnets:
                 if subnet.id not in kept:
@@ -78,6 +79,13 @@ class Subnets:
             given = wire.given_of(answer)
             if given.block_id in blocks and given.tenant_id != self._notes.site:
                 yield given
+
+    def _refuse_strangers(self, there: Mapping[IPNetwork, str]) -> None:
+        """Refuse blocks that the network does not have, as Melange would give from them, too."""
+        strangers = there.keys() - {subnet.cidr for subnet in self._network.subnets}
+        if strangers:
+            cidrs = [str(cidr) for cidr in sorted(strangers)]
+            raise BlocksOfOthers(self._network.label, self._tenant, cidrs)
 
     # --- making ---------------------------------------------------------------------------------
 

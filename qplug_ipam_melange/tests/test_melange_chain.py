@@ -68,13 +68,6 @@ class TestAudits(AuditSuite):
 
 
 @pytest.mark.integration
-class TestKillsOfTheIpamDriver(KillSuite):
-    @pytest.fixture
-    def drivers(self, melange_conf: ConfigOpts) -> Makers:
-        return {"ipam": MelangeIpam}
-
-
-@pytest.mark.integration
 class TestKillsOfBothDrivers(LooksAtMelange, KillSuite):
     @pytest.fixture
     def drivers(self, both: Makers) -> Makers:

@@ -68,7 +68,7 @@ class TestAudits(AuditSuite):
 
 
 @pytest.mark.integration
-class TestKillsOfBothDrivers(LooksAtMelange, KillSuite):
+class TestKillsOfTheIpamDriver(KillSuite):
     @pytest.fixture
-    def drivers(self, both: Makers) -> Makers:
-        return both
+    def drivers(self, melange_conf: ConfigOpts) -> Makers:
+        return {"ipam": MelangeIpam}

@@ -3,14 +3,17 @@
 from collections import Counter
 from contextlib import closing
 from functools import partial
+from uuid import uuid4
 
 import pytest
 from oslo_config.cfg import ConfigOpts
 
-from qplug.errors import NoMoreFixedIps
+from qplug.builtin.random_mac import RandomMac
+from qplug.errors import NoMoreFixedIps, NoMoreMacs
 from qplug.model import Instance
 from qplug.testing.chain import instance
 from qplug.testing.crash.stage import Stage
+from qplug.testing.mac import give
 from qplug.testing.processes import at_once
 from qplug.testing.values import PROJECT, network_spec
 from qplug_ipam_melange.driver import MelangeIpam
@@ -27,11 +30,8 @@ PROCESSES = 4
 
 
 @pytest.fixture
-def stage(melange_conf: ConfigOpts, client: Client) -> Stage:
-    wanted = {"mac_address_range": {"cidr": "02:16:3e:00:00:00/24"}}
-    assert client.ask("POST", "mac_address_ranges", wanted)[0] == 201
-    melange_conf.set_override("driver", "melange", "mac")
-    return Stage(melange_conf, {"ipam": MelangeIpam, "mac": MelangeMac})
+def stage(melange_conf: ConfigOpts) -> Stage:
+    return Stage(melange_conf, {"ipam": MelangeIpam, "mac": RandomMac})
 
 
 def take(stage: Stage, instances: list[Instance], *, give_back: bool) -> str:
@@ -81,13 +81,26 @@ def test_the_last_addresses_go_to_one_process_each(stage: Stage, melange: StandI
         assert sorted(given) == sorted(f"10.0.0.{n}" for n in range(2, 15))
         assert list(opened.api.audit()) == []
         assert given_by(melange) == 13
-        macs = [
-            each.mac for each in melange.tables.interfaces.values() if each.tenant_id == PROJECT
-        ]
-        assert len(macs) == len(set(macs)) == 13
 
 
 def given_by(melange: StandIn) -> int:
     """Return how many addresses Melange says that vifs hold."""
     interfaces = melange.tables.interfaces.values()
     return sum(len(each.addresses) for each in interfaces if each.tenant_id == PROJECT)
+
+
+def test_processes_have_mac_addresses_of_their_own(
+    mac_driver: MelangeMac, melange: StandIn, client: Client
+) -> None:
+    wanted = {"mac_address_range": {"cidr": "02:16:3e:00:00:00/42"}}  # 64 of them
+    assert client.ask("POST", "mac_address_ranges", wanted)[0] == 201
+    ends = at_once([partial(take_macs, mac_driver, 16)] * PROCESSES)
+    given = [mac for end in ends for mac in end.said.split()]
+    assert [end.status for end in ends] == [0] * PROCESSES
+    assert len(given) == len(set(given)) == 64
+    with pytest.raises(NoMoreMacs):
+        give(mac_driver)
+
+
+def take_macs(driver: MelangeMac, count: int) -> str:
+    return " ".join(str(give(driver, str(uuid4()))) for _ in range(count))

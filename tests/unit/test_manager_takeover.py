@@ -245,6 +245,21 @@ def test_a_refused_deletion_of_what_is_half_deleted_leaves_an_adopted_network_in
     assert chain.quantum.network_exists(call(), PROJECT, uuid)
 
 
+@pytest.mark.parametrize("with_quantum", [False, True])
+def test_an_interrupted_deletion_of_an_adopted_network_ends_as_it_was_asked_for(
+    chain: RecordedChain, with_quantum: bool
+) -> None:
+    uuid = chain.quantum.create_network(call(), PROJECT, "half", key="k")
+    chain.network("10.5.0.0/24", label="half", uuid=uuid)
+    deletions = chain.manager._chain.store.network_deletions
+    deletions.begin(call(), uuid, with_quantum=with_quantum)
+    chain.let_deadlines_pass()
+    chain.admin.retry_pending()
+    assert chain.admin.get_pending() == late_work(chain)
+    assert chain.ipam.subnet_ids(call(), uuid) == frozenset()
+    assert chain.quantum.network_exists(call(), PROJECT, uuid) is not with_quantum
+
+
 def test_a_refused_deletion_of_what_is_half_changed_leaves_it_there(
     chain: RecordedChain,
 ) -> None:

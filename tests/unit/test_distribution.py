@@ -9,6 +9,7 @@ import tomllib
 from collections.abc import Iterator
 from importlib import import_module
 from importlib.metadata import distributions
+from importlib.util import find_spec
 from inspect import isclass
 from pathlib import Path
 
@@ -102,9 +103,14 @@ PROMISES = sorted(set(promises()))
 
 @pytest.mark.parametrize(("module", "name"), PROMISES)
 def test_an_error_that_a_docstring_promises_exists(module: str, name: str) -> None:
-    """It is one of ours, Python's, another package's by its full name, or in sight there."""
+    """It is one of ours, Python's, another package's by its full name, or in sight there.
+
+    A distribution has its own in its module ``errors``.
+    """
     place, _, leaf = name.rpartition(".")
-    holders = [import_module(place)] if place else [errors, builtins, import_module(module)]
+    own = f"{module.partition('.')[0]}.errors"
+    there = [module, own] if find_spec(own) else [module]
+    holders = [import_module(place)] if place else [errors, builtins, *map(import_module, there)]
     found = next((getattr(each, leaf) for each in holders if hasattr(each, leaf)), None)
     assert isclass(found)
     assert issubclass(found, Exception)

@@ -82,6 +82,7 @@ class Changing:
             undo.marked(
                 f"network {network_id} stays as if it were being changed",
                 is_gone=lambda: updates.has_ended(late(call), network_id, epoch),
+                settle=lambda: self._pending.release_late(late(call), [network_id]),
                 cancel=lambda: updates.cancel(late(call), network_id, epoch),
                 postpone=lambda why: self._store.postpone(late(call), network_id, epoch, why),
             )

@@ -46,6 +46,13 @@ class Finishing:
             self.networks.release(call, work.id)
         return None
 
+    def release_late(self, call: Call, key: str) -> None:
+        """Make late work good that was taken over; there need not be any.
+
+        :raises InstanceInTransition: somebody does so by now
+        """
+        self._late_writes.release(call, key)
+
     def forget(self, call: Call, work: Work) -> None:
         """Forget work on which nobody works, as if it had been finished.
 

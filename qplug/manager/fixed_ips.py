@@ -141,10 +141,12 @@ class FixedIps:
         """Mark the instance with a number of our own, by which the mark is taken away again."""
         late, epoch = self._chain.overtime, new_epoch()
 
-        def written(_: InstanceRecord) -> None:
+        def written(known: InstanceRecord) -> None:
+            vifs = [record.vif.id for record in known.vifs]
             undo.marked(
                 f"instance {instance_id} stays as if it were being updated",
                 is_gone=lambda: self._has_ended(call, instance_id, epoch),
+                settle=lambda: self._pending.release_late(late(call), vifs),
                 cancel=lambda: self._store.cancel(late(call), instance_id, epoch),
                 postpone=lambda why: self._store.postpone(late(call), instance_id, epoch, why),
             )

@@ -74,6 +74,14 @@ class Pending:
                 raise error
         return True
 
+    def release_late(self, call: Call, keys: Sequence[str]) -> None:
+        """Make late work of this process good, as far as another one has taken it over.
+
+        :param keys: ids of vifs or networks
+        """
+        for key in keys:
+            self.finishing.release_late(call, key)
+
     # --- for operators and the service ---
 
     def all(self, call: Call) -> Sequence[Work]:

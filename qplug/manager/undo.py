@@ -19,6 +19,7 @@ Attempt = Callable[[str, Callable[[], object]], bool]
 class _Mark:
     what: str
     is_gone: Callable[[], bool]
+    settle: Callable[[], object]
     cancel: Callable[[], object]
     postpone: Callable[[str], object]
 
@@ -48,6 +49,7 @@ class Undo:
         what: str,
         *,
         is_gone: Callable[[], bool],
+        settle: Callable[[], object],
         cancel: Callable[[], object],
         postpone: Callable[[str], object],
     ) -> None:
@@ -56,9 +58,10 @@ class Undo:
         :param what: said in the log when that fails
         :param is_gone: says whether it is gone. Nothing is taken back then, since the operation
             stands, or another command has taken it over; nor if that cannot be found out
+        :param settle: makes late work of this command good, if it was taken over
         :param postpone: leaves it for a later try instead, with what failed
         """
-        self._mark = _Mark(what, is_gone, cancel, postpone)
+        self._mark = _Mark(what, is_gone, settle, cancel, postpone)
 
     def run(self, attempt: Attempt) -> bool:
         """Take everything back, each part whatever happens to the others.
@@ -81,7 +84,7 @@ class Undo:
 
     def _ask(self) -> None:
         if self._mark is not None and self._mark.is_gone():
-            self._steps.clear()
+            self._steps = [("late work stays for a while", self._mark.settle, False)]
             self._mark = None
 
 

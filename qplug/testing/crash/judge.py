@@ -10,8 +10,12 @@ from qplug.testing.crash.world import Row, Service, World
 
 def faults_in(world: World) -> Sequence[str]:
     """Return a sentence for everything that is lost, leaked, double or unfinished."""
+    return [*_unfinished(world), *misfits_in(world)]
+
+
+def misfits_in(world: World) -> Sequence[str]:
+    """Return a sentence for everything that is lost, leaked or double."""
     return [
-        *_unfinished(world),
         *_twice(world),
         *_misfits_of_ipam(world),
         *_misfits_of_macs(world),

@@ -63,6 +63,7 @@ class PauseSuite(CrashSuite, base=True):
         with closing(self.taken_over(series, remedy)) as strikes:
             for strike in strikes:
                 failed = outcome_of(strike.victim)
+                series.expect_fit(strike)
                 after = series.judge(strike)
                 assert failed or after.done, f"{strike.point}: it succeeds, and is not done"
         assert series.beside.leave()

@@ -9,7 +9,7 @@ from typing import Any
 
 from qplug.errors import QplugError
 from qplug.testing.crash.bystander import Bystander
-from qplug.testing.crash.judge import changes_in, faults_in
+from qplug.testing.crash.judge import changes_in, faults_in, misfits_in
 from qplug.testing.crash.operations import Operation
 from qplug.testing.crash.points import COMMIT, Points, kinds_of
 from qplug.testing.crash.repair import let_a_minute_pass
@@ -92,6 +92,12 @@ class Series:
         if strike.number % AUDITED == 0:
             self._audit()
         return after
+
+    def expect_fit(self, strike: Strike) -> None:
+        """Find nothing lost, leaked or double, though it is not known yet if that is the end."""
+        self.beside.rest()
+        misfits = misfits_in(self.onlooker.look())
+        assert not misfits, "\n".join([f"'{self.operation}', struck {strike.point}", *misfits])
 
     def _audit(self) -> None:
         found = list(self.onlooker.api.audit())

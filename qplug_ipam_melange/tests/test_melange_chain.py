@@ -68,7 +68,7 @@ class TestAudits(AuditSuite):
 
 
 @pytest.mark.integration
-class TestKillsOfTheIpamDriver(KillSuite):
+class TestKillsOfBothDrivers(LooksAtMelange, KillSuite):
     @pytest.fixture
-    def drivers(self, melange_conf: ConfigOpts) -> Makers:
-        return {"ipam": MelangeIpam}
+    def drivers(self, both: Makers) -> Makers:
+        return both

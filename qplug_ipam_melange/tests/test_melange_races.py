@@ -8,7 +8,6 @@ from uuid import uuid4
 import pytest
 from oslo_config.cfg import ConfigOpts
 
-from qplug.builtin.random_mac import RandomMac
 from qplug.errors import NoMoreFixedIps, NoMoreMacs
 from qplug.model import Instance
 from qplug.testing.chain import instance
@@ -30,8 +29,11 @@ PROCESSES = 4
 
 
 @pytest.fixture
-def stage(melange_conf: ConfigOpts) -> Stage:
-    return Stage(melange_conf, {"ipam": MelangeIpam, "mac": RandomMac})
+def stage(melange_conf: ConfigOpts, client: Client) -> Stage:
+    wanted = {"mac_address_range": {"cidr": "02:16:3e:00:00:00/24"}}
+    assert client.ask("POST", "mac_address_ranges", wanted)[0] == 201
+    melange_conf.set_override("driver", "melange", "mac")
+    return Stage(melange_conf, {"ipam": MelangeIpam, "mac": MelangeMac})
 
 
 def take(stage: Stage, instances: list[Instance], *, give_back: bool) -> str:
@@ -81,6 +83,10 @@ def test_the_last_addresses_go_to_one_process_each(stage: Stage, melange: StandI
         assert sorted(given) == sorted(f"10.0.0.{n}" for n in range(2, 15))
         assert list(opened.api.audit()) == []
         assert given_by(melange) == 13
+        macs = [
+            each.mac for each in melange.tables.interfaces.values() if each.tenant_id == PROJECT
+        ]
+        assert len(macs) == len(set(macs)) == 13
 
 
 def given_by(melange: StandIn) -> int:

@@ -8,7 +8,7 @@ from functools import partial
 from qplug.manager.chain import Chain, step
 from qplug.manager.hosts import Hosts
 from qplug.manager.undo import attempt, noting
-from qplug.model import Call, Network
+from qplug.model import Call, Capability, Network
 from qplug.store import VifRecord
 
 LOG = logging.getLogger(__name__)
@@ -93,6 +93,9 @@ class Release:
     def mac(self, call: Call, record: VifRecord) -> None:
         """Take back the MAC address."""
         late, vif = self._late(call), record.vif
+        if Capability.STATELESS not in self._chain.mac.capabilities:
+            # Before another vif may be given it, which could not be recorded with it.
+            self._chain.store.instances.forget_mac(late, vif.id)
         with step(late, "mac", "deallocating the MAC address"):
             self._chain.mac.deallocate(late, vif_id=vif.id, project_id=vif.project_id)
 

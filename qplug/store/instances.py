@@ -103,6 +103,11 @@ class InstanceStore:
         change = vifs.update().where(vifs.c.id == vif_id).values(mac=None)
         self._database.write(call, lambda tx: tx.execute(change))
 
+    def forget_mac(self, call: Call, vif_id: str) -> None:
+        """Have no MAC address recorded for a vif that is being released."""
+        change = vifs.update().where(vifs.c.id == vif_id).values(mac=None)
+        self._database.write(call, lambda tx: tx.execute(change))
+
     def finish(
         self,
         call: Call,

@@ -18,11 +18,13 @@ from qplug.errors import (
     InstanceNotFound,
     VifNotFound,
 )
+from qplug.model import Call
 from qplug.network_info import VIF
 from qplug.store.tables import local_networks, networks
 from qplug.testing.chain import RecordedChain, instance
 from qplug.testing.clock import Clock
 from qplug.testing.fixtures import ApiOf
+from qplug.testing.memory import MemoryMac
 from qplug.testing.recording import Journal
 from qplug.testing.values import DEFAULT_PROJECT, OTHER_PROJECT, PROJECT, call
 from qplug.testing.watching import DriverCall
@@ -249,6 +251,33 @@ def test_an_address_is_free_although_its_mac_could_not_be_given_back(
     assert [str(ip.address) for ip in other.fixed_ips()] == ["10.0.0.2"]
     assert chain.admin.deallocate_for_instance(mine.id) == []
     assert list(chain.mac.given) == [other.id]
+
+
+class OneMac(MemoryMac):
+    """Has one address, and tells when it has it back."""
+
+    back: Callable[[], object] = staticmethod(lambda: None)
+
+    def __init__(self, conf: ConfigOpts) -> None:
+        super().__init__(conf, size=1)
+
+    def deallocate(self, call: Call, *, vif_id: str, project_id: str) -> None:
+        super().deallocate(call, vif_id=vif_id, project_id=project_id)
+        self._next, back, self.back = self._end - 1, self.back, lambda: None
+        back()
+
+
+def test_a_mac_address_can_be_another_vifs_as_soon_as_its_driver_has_it_back(
+    make_chain: Callable[..., RecordedChain], conf: ConfigOpts
+) -> None:
+    mac = OneMac(conf)
+    chain, mine, heir = make_chain(mac=mac), instance(), instance()
+    chain.network("10.0.0.0/24")
+    chain.admin.allocate_for_instance(mine)
+    mac.back = lambda: chain.admin.allocate_for_instance(heir)
+    assert chain.admin.deallocate_for_instance(mine.id) == []
+    (vif,) = chain.admin.get_vifs_by_instance(heir.id)
+    assert str(vif.mac) == "fa:16:3e:00:00:01"
 
 
 def test_vifs_of_drivers_that_are_configured_no_longer_are_kept_and_all_others_released(

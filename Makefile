@@ -21,7 +21,7 @@ help:
 	@echo 'make demo-kill    a command that is killed half-way, and how what it left is put right'
 	@echo 'make demo-melange the main job with addresses and MACs of a Melange server, which stands in'
 	@echo 'make test         lint and all tests; what needs a missing server is skipped'
-	@echo 'make test-long    the same, where a test at scale takes all the rows it can'
+	@echo 'make test-long    the same, where a test at scale takes all the rows it can, and crashes run on all databases'
 	@echo 'make bench        how fast it is on each database; ARGS=--quick in a minute or two'
 	@echo 'make lint         ruff, mypy and the arrows between the modules'
 	@echo 'make format       let ruff write the code'

@@ -1,13 +1,11 @@
 """A process that is killed leaves nothing that the next one does not put right."""
 
 import pytest
+from crashing import crash_databases
 
 from qplug.testing.crash import KillSuite, Makers
 
-pytestmark = [
-    pytest.mark.integration,
-    pytest.mark.parametrize("database_kind", ["sqlite", "postgresql"]),
-]
+pytestmark = [pytest.mark.integration, crash_databases]
 
 
 class TestKills(KillSuite):

@@ -1,4 +1,4 @@
-"""Writing IP and MAC addresses that another vif may be about to leave."""
+"""Writing addresses that another vif may be about to leave."""
 
 import random
 import time
@@ -9,8 +9,8 @@ from sqlalchemy.engine import Connection
 from sqlalchemy.exc import IntegrityError
 
 from qplug.db import Database
-from qplug.errors import FixedIpAlreadyInUse, MacInUse
-from qplug.model import Call, Vif
+from qplug.errors import FixedIpAlreadyInUse
+from qplug.model import Call
 from qplug.store.records import VifRecord
 from qplug.store.tables import allocations, instances, vifs
 
@@ -41,28 +41,6 @@ def write_addresses(
                 given = sorted({str(a.address) for one in added for a in one.allocations})
                 why = "the store has it for another vif"
                 raise FixedIpAlreadyInUse(", ".join(given), why) from error
-        time.sleep(random.uniform(0, LEAVING_POLL))  # noqa: S311  # jitter, no secret
-
-
-def write_mac(database: Database, call: Call, vif: Vif) -> None:
-    """Record the MAC address of a vif, once whoever had it before has been forgotten.
-
-    A driver takes one back, and may give it again, before that command writes so here.
-
-    :raises MacInUse: another vif has it
-    """
-    change = vifs.update().where(vifs.c.id == vif.id).values(mac=str(vif.mac))
-    kept = sa.select(vifs.c.id).where(
-        vifs.c.mac == str(vif.mac), vifs.c.id != vif.id, vifs.c.state == "active"
-    )
-    while True:
-        try:
-            database.write(call, lambda tx: tx.execute(change))
-        except IntegrityError as error:
-            if database.select(call, kept) or not call.remaining():
-                raise MacInUse(str(vif.mac)) from error
-        else:
-            return
         time.sleep(random.uniform(0, LEAVING_POLL))  # noqa: S311  # jitter, no secret
 
 

@@ -8,7 +8,7 @@ from sqlalchemy.exc import IntegrityError
 
 from qplug.db import Database
 from qplug.model import Call, Instance, Vif
-from qplug.store.addresses import write_addresses, write_mac
+from qplug.store.addresses import write_addresses
 from qplug.store.instance_marks import end, is_it, leave, marked
 from qplug.store.marks import Marks, postponed, until
 from qplug.store.records import InstanceRecord, VifRecord, read_instance
@@ -94,14 +94,13 @@ class InstanceStore:
     def set_mac(self, call: Call, vif: Vif) -> None:
         """Record the MAC address of a vif that is being built.
 
-        :raises MacInUse: another vif has it, and is not about to leave it
+        :raises MacInUse: another vif has it
         """
-        write_mac(self._database, call, vif)
-
-    def forget_mac(self, call: Call, vif_id: str) -> None:
-        """Have no MAC address recorded for a vif that is being released."""
-        change = vifs.update().where(vifs.c.id == vif_id).values(mac=None)
-        self._database.write(call, lambda tx: tx.execute(change))
+        change = vifs.update().where(vifs.c.id == vif.id).values(mac=str(vif.mac))
+        try:
+            self._database.write(call, lambda tx: tx.execute(change))
+        except IntegrityError as error:
+            raise MacInUse(str(vif.mac)) from error
 
     def forget_mac(self, call: Call, vif_id: str) -> None:
         """Have no MAC address recorded for a vif that is being released."""

@@ -1,8 +1,6 @@
 """Records of instances: the states between two commands, and who may leave them."""
 
-import time
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from uuid import uuid4
 
@@ -131,28 +129,6 @@ def test_a_taken_mac_is_refused_with_the_whole_instance(store: Store, blue: Netw
     begun(store, mine, blue)
     with pytest.raises(MacInUse):
         store.instances.set_mac(call(), replace(first, mac=taken.vif.mac, id=_vif(store, mine)))
-
-
-def test_a_mac_that_was_given_again_at_once_is_recorded_when_the_last_vif_has_left_it(
-    store: Store, blue: Network
-) -> None:
-    """A driver takes an address back before the command that releases the vif forgets it."""
-    other, mine = active(store, blue, "10.0.0.2"), instance()
-    leaving = store.instance_releases.begin(call(), other.id)
-    assert leaving is not None
-    (record,) = begun(store, mine, blue)
-    again = replace(record.vif, mac=leaving.vifs[0].vif.mac)
-    with pytest.raises(MacInUse):
-        store.instances.set_mac(call(seconds=0.1), again)
-    with ThreadPoolExecutor(1) as pool:
-        written = pool.submit(store.instances.set_mac, call(), again)
-        time.sleep(0.1)
-        assert not written.done()
-        store.instance_releases.forget(call(), leaving, (), "")
-        written.result(timeout=10)
-    found = store.instances.get(call(), mine.id)
-    assert found is not None
-    assert found.vifs[0].vif.mac == again.mac
 
 
 def _vif(store: Store, mine: Instance) -> str:

@@ -7,6 +7,7 @@ from sqlalchemy.engine import Connection
 from sqlalchemy.exc import IntegrityError
 
 from qplug.db import Database
+from qplug.errors import MacInUse
 from qplug.model import Call, Instance, Vif
 from qplug.store.addresses import write_addresses
 from qplug.store.instance_marks import end, is_it, leave, marked

@@ -7,6 +7,7 @@ import sqlalchemy as sa
 from planting import fault
 
 from qplug.manager.audit.strangers import Strangers
+from qplug.manager.pending import Pending
 from qplug.manager.settling import Settling
 from qplug.store import instances, tombstones
 from qplug.store.marks import until
@@ -46,6 +47,15 @@ def the_epoch_is_ignored(plant: pytest.MonkeyPatch) -> None:
     anybodys = rows.update().where(rows.c.id == sa.bindparam("instance"), rows.c.due.is_(None))
     given_up = anybodys.values(state="deleting", due=until)
     plant.setattr(instances, "give_up", given_up)
+
+
+@fault(
+    "A command that lost its change to another process does not look after its late work",
+    caught_by=f"{PAUSED}[finish-fixed-ip add]",
+    says="IPAM leaks",
+)
+def late_work_is_left_for_a_minute(plant: pytest.MonkeyPatch) -> None:
+    plant.setattr(Pending, "release_late", lambda self, call, keys: None)
 
 
 @fault(

@@ -7,7 +7,7 @@ from typing import Unpack
 from netaddr import EUI, IPAddress
 
 from qplug.errors import FixedIpNotFound, InstanceNotFound, VifNotFound
-from qplug.manager.audit import Auditing, Watch
+from qplug.manager.audit import Watch
 from qplug.manager.chain import Chain
 from qplug.manager.changing import Changing
 from qplug.manager.context import Context
@@ -63,7 +63,7 @@ class Manager:
         self.instances = Instances(chain, self.hosts, release, info, self.pending)
         self.fixed_ips = FixedIps(chain, self.hosts, info, self.pending)
         self.sweep = Sweep(chain)
-        self.auditing = Auditing(chain, self.hosts, release, self.pending)
+        self._release = release
 
     def close(self) -> None:
         """Give back drivers and database."""
@@ -313,9 +313,11 @@ class Manager:
     ) -> Iterator[Difference]:
         """Yield what differs between drivers and store; see :meth:`Auditing.run`."""
         self._policy.check(context, "audit")
-        return self.auditing.run(
-            self._call(context), repair=repair, release=release, planned=planned, watch=watch
-        )
+        from qplug.manager.audit.auditing import Auditing  # late: other commands need none of it
+
+        auditing = Auditing(self._chain, self.hosts, self._release, self.pending)
+        call = self._call(context)
+        return auditing.run(call, repair=repair, release=release, planned=planned, watch=watch)
 
     # --- rights ---
 

@@ -4,8 +4,10 @@ The store is what listing, searching and network info start from; IPAM and Quant
 change, and what they answered is written here.
 """
 
+from functools import cached_property
+from typing import TYPE_CHECKING
+
 from qplug.db import Database
-from qplug.store.audit import AuditReads
 from qplug.store.instance_releases import InstanceReleases
 from qplug.store.instance_updates import InstanceUpdates
 from qplug.store.instances import InstanceStore
@@ -21,6 +23,9 @@ from qplug.store.rows import NO_MAC
 from qplug.store.search import Search
 from qplug.store.tombstones import Tombstone, Tombstones
 from qplug.store.work import Work, WorkStore
+
+if TYPE_CHECKING:
+    from qplug.store.audit import AuditReads
 
 __all__ = [
     "NO_MAC",
@@ -55,7 +60,13 @@ class Store:
         self.tombstones = Tombstones(self.database, marks)
         self.work = WorkStore(self.database, marks)
         self.search = Search(self.database)
-        self.audit = AuditReads(self.database)
+
+    @cached_property
+    def audit(self) -> "AuditReads":
+        """What an audit reads; other commands start without it."""
+        from qplug.store.audit import AuditReads
+
+        return AuditReads(self.database)
 
     def close(self) -> None:
         """Close all connections."""

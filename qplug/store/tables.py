@@ -36,12 +36,6 @@ def unfinished() -> tuple[sa.Column[Any], ...]:
     )
 
 
-def due_index(table: str) -> sa.Index:
-    """Return the index that finds unfinished work; a row without any is not in it, if possible."""
-    some = sa.text("due IS NOT NULL")
-    return sa.Index(f"ix_{table}_due", "due", sqlite_where=some, postgresql_where=some)
-
-
 owners = sa.Table(
     "qplug_owners",
     metadata,
@@ -76,7 +70,7 @@ networks = sa.Table(
     sa.UniqueConstraint("owner", "label"),
     sa.Index(None, "label"),
     sa.Index(None, "host"),
-    due_index("qplug_networks"),
+    sa.Index(None, "due"),
 )
 
 subnets = sa.Table(
@@ -120,7 +114,7 @@ instances = sa.Table(
     sa.Column("created_at", Moment, nullable=False),
     *unfinished(),
     sa.Index(None, "project_id"),
-    due_index("qplug_instances"),
+    sa.Index(None, "due"),
 )
 
 vifs = sa.Table(
@@ -164,7 +158,7 @@ tombstones = sa.Table(
     sa.Column("suspects", long_text(), nullable=False),  # whose calls they may be
     sa.Column("details", long_text(), nullable=False),
     *unfinished(),
-    due_index("qplug_tombstones"),
+    sa.Index(None, "due"),
 )
 
 local_networks = sa.Table(

@@ -152,9 +152,4 @@ def _columns(connection: Connection, table: str) -> Mapping[str, Any]:
 
 
 def _by_name(things: Sequence[Any]) -> Mapping[str, Any]:
-    return {thing["name"]: {key: _plain(value) for key, value in thing.items()} for thing in things}
-
-
-def _plain(value: Any) -> Any:
-    """Return something that equals what says the same: SQLAlchemy's text does not."""
-    return {k: str(v) for k, v in value.items()} if isinstance(value, dict) else value
+    return {thing["name"]: thing for thing in things}

@@ -9,8 +9,6 @@ from qplug.db import Moment, identifier, long_text, name
 
 revision, down_revision = "0002", "0001"
 
-SOME = sa.text("due IS NOT NULL")
-
 
 def upgrade() -> None:
     for table in ("qplug_networks", "qplug_instances"):
@@ -47,4 +45,4 @@ def _unfinished() -> tuple[sa.Column[Any], ...]:
 
 
 def _index(table: str) -> None:
-    op.create_index(f"ix_{table}_due", table, ["due"], sqlite_where=SOME, postgresql_where=SOME)
+    op.create_index(f"ix_{table}_due", table, ["due"])

@@ -22,7 +22,7 @@ class Work:
     """A row in between, or a tombstone."""
 
     kind: str
-    """``instance``, ``network``, or ``vif`` for one that is released once more."""
+    """``instance``, ``network``, or ``vif``, which is only ever released once more."""
     id: str
     name: str | None
     project_id: str | None
@@ -64,17 +64,17 @@ class WorkStore:
     ) -> Sequence[Work]:
         def read(tx: Connection) -> Sequence[Work]:
             return [
-                self._work(kind, row)
-                for kind, query in queries.items()
+                self._work(row)
+                for query in queries.values()
                 for row in tx.execute(query, parameters)
             ]
 
         return sorted(self._database.read(call, read), key=lambda work: work.due)
 
-    def _work(self, kind: str, row: sa.Row[Any]) -> Work:
+    def _work(self, row: sa.Row[Any]) -> Work:
         is_free = self._marks.is_free(row)
         return Work(
-            kind=kind,
+            kind=row.kind,
             id=row.id,
             name=row.name,
             project_id=row.project_id,
@@ -90,19 +90,23 @@ class WorkStore:
 
 
 def _query(
-    table: sa.Table, name: sa.ColumnElement[Any], state: sa.ColumnElement[Any]
+    table: sa.Table,
+    kind: sa.ColumnElement[Any],
+    name: sa.ColumnElement[Any],
+    state: sa.ColumnElement[Any],
 ) -> sa.Select[Any]:
     of_all = ("id", "project_id", "epoch", "worker", "due", "attempts", "error", "created_at")
-    columns = (*(table.c[each] for each in of_all), name.label("name"), state.label("state"))
+    told = (kind.label("kind"), name.label("name"), state.label("state"))
+    columns = (*(table.c[each] for each in of_all), *told)
     return sa.select(*columns, overdue(table)).where(table.c.due.is_not(None))
 
 
-TABLES = {"instance": instances, "network": networks, "vif": tombstones}
+TABLES = {"instance": instances, "network": networks, "late": tombstones}
 # Made once, which takes longer than to run them.
 EACH = {
-    "instance": _query(instances, instances.c.name, instances.c.state),
-    "network": _query(networks, networks.c.label, networks.c.state),
-    "vif": _query(tombstones, sa.null(), sa.literal("released")),
+    "instance": _query(instances, sa.literal("instance"), instances.c.name, instances.c.state),
+    "network": _query(networks, sa.literal("network"), networks.c.label, networks.c.state),
+    "late": _query(tombstones, tombstones.c.kind, sa.null(), sa.literal("released")),
 }
 EACH_FIRST = {kind: query.order_by(TABLES[kind].c.due).limit(FIRST) for kind, query in EACH.items()}
 EACH_OF_ONE = {

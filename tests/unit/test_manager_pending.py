@@ -386,6 +386,9 @@ def test_a_network_in_the_way_that_nobody_makes_any_more_is_taken_out_of_it(
         chain.manager.creating.create(call(seconds=0.2), network_spec("10.0.0.0/24"))
     chain.let_deadlines_pass()
     assert chain.network("10.0.0.0/24").id != made.id
+    [stone] = tombstones_of(chain)
+    assert (stone.kind, stone.id) == ("network", made.id)
+    assert list(chain.admin.audit()) == []
 
 
 # --- late writes --------------------------------------------------------------------------------

@@ -131,7 +131,7 @@ class Plans:
             except NothingPending:
                 return  # somebody else was faster
             for one in left:
-                if one.kind != "vif" or one.is_due:
+                if one.state != "released" or one.is_due:
                     raise Kept(one.error or "it could not be finished")
 
         settles, releases = "make all say what the store says", "release all that is left of it"

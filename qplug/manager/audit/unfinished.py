@@ -19,7 +19,7 @@ WHAT: dict[str, Literal["instance", "network", "vif"]] = {
 def unfinished(call: Call, store: WorkStore, plans: Plans) -> Iterator[Finding]:
     """Yield it. What waits to be released once more is no difference before it is due."""
     for work in store.all(call):
-        if work.is_free and (work.kind != "vif" or work.is_due):
+        if work.is_free and (work.state != "released" or work.is_due):
             yield plans.finish(_difference(work), work)
 
 

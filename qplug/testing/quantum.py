@@ -20,16 +20,16 @@ from qplug.testing.values import OTHER_PROJECT, PROJECT, call
 
 _ID = "00000000-0000-4000-8000-000000000000"
 _GATEWAY = PortRequest(attachment="gw-00000000-00")
-_MAC = mac_address("fa:16:3e:00:00:01")
-_PAIR = AddressPair(mac=_MAC, address=IPAddress("10.0.0.2"))
+_PAIR = AddressPair(mac=mac_address("fa:16:3e:00:00:01"), address=IPAddress("10.0.0.2"))
 
 
 def port_request(attachment: str = "") -> PortRequest:
-    """Return what the manager asks for a vif."""
+    """Return what the manager asks for a vif: each has a MAC address and an address of its own."""
+    host = int(uuid4()) % 0xFFFF
     return PortRequest(
         attachment=attachment or str(uuid4()),
-        mac=_MAC,
-        addresses=(IPAddress("10.0.0.2"),),
+        mac=mac_address(f"fa:16:3e:00:{host >> 8:02x}:{host & 0xFF:02x}"),
+        addresses=(IPAddress(f"10.0.{host >> 8}.{host & 0xFF}"),),
         instance_id=str(uuid4()),
         host="host-1",
     )
@@ -170,7 +170,7 @@ class QuantumDriverSuite(DriverSuite, base=True):
         self, driver: QuantumDriver
     ) -> None:
         net = self.made(driver)
-        asked = replace(port_request(), address_pairs=(_PAIR,))
+        asked = replace(port_request(), addresses=(_PAIR.address,), address_pairs=(_PAIR,))
         driver.attach_port(call(), self.project, net, asked)
         (shown,) = driver.ports(call(), self.project, net)
         assert shown.addresses in (asked.addresses, ())

@@ -6,6 +6,7 @@
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
+from itertools import count
 from typing import ClassVar
 from uuid import uuid4
 
@@ -20,16 +21,17 @@ from qplug.testing.values import OTHER_PROJECT, PROJECT, call
 
 _ID = "00000000-0000-4000-8000-000000000000"
 _GATEWAY = PortRequest(attachment="gw-00000000-00")
+_NUMBERS = count(3)
 _PAIR = AddressPair(mac=mac_address("fa:16:3e:00:00:01"), address=IPAddress("10.0.0.2"))
 
 
 def port_request(attachment: str = "") -> PortRequest:
     """Return what the manager asks for a vif: each has a MAC address and an address of its own."""
-    host = int(uuid4()) % 0xFFFF
+    number = next(_NUMBERS)
     return PortRequest(
         attachment=attachment or str(uuid4()),
-        mac=mac_address(f"fa:16:3e:00:{host >> 8:02x}:{host & 0xFF:02x}"),
-        addresses=(IPAddress(f"10.0.{host >> 8}.{host & 0xFF}"),),
+        mac=mac_address(f"fa:16:3e:00:{number >> 8:02x}:{number & 0xFF:02x}"),
+        addresses=(IPAddress(f"10.0.{number >> 8}.{number & 0xFF}"),),
         instance_id=str(uuid4()),
         host="host-1",
     )

@@ -16,12 +16,13 @@ from qplug.errors import (
     NoMoreFixedIps,
     Unavailable,
 )
+from qplug.http.errors import ServiceUnreachable
 from qplug.model import Network, Vif
 from qplug.testing.ipam.asking import fill, give, held, kept
 from qplug.testing.processes import at_once
 from qplug.testing.values import OTHER_PROJECT, PROJECT, call, network, subnet, vif
 from qplug_ipam_melange.driver import MelangeIpam
-from qplug_ipam_melange.errors import BlocksOfOthers, InterfaceTaken, MelangeConnectionFailed
+from qplug_ipam_melange.errors import BlocksOfOthers, InterfaceTaken
 from qplug_ipam_melange.testing import StandIn
 from qplug_ipam_melange.testing.client import Client
 
@@ -170,7 +171,7 @@ def test_a_lost_answer_leaves_nothing_that_a_deallocation_does_not_take_back(
     net = kept(driver, "10.0.0.0/24", "fd00:10::/64")
     owner = vif(net)
     melange.lose_next(method="POST")
-    with pytest.raises(MelangeConnectionFailed):
+    with pytest.raises(ServiceUnreachable):
         give(driver, net, owner)
     driver.deallocate(call(), net, owner)
     assert held(driver, network=net) == []
@@ -183,7 +184,7 @@ def test_after_a_lost_answer_the_same_allocation_is_completed(
     net = kept(driver, "10.0.0.0/24", "fd00:10::/64")
     owner = vif(net)
     melange.lose_next(method="POST")
-    with pytest.raises(MelangeConnectionFailed):
+    with pytest.raises(ServiceUnreachable):
         give(driver, net, owner)
     assert len(give(driver, net, owner)) == 2
     assert len(held(driver, by=owner)) == 2
@@ -241,8 +242,9 @@ def test_a_creation_that_ends_at_any_request_is_completed_or_deleted(
     finish: str,
 ) -> None:
     net = network(subnet("10.0.0.0/24", reserved=["10.0.0.9"]), "fd00:10::/64")
+    http = driver._melange._http
     with monkeypatch.context() as broken:
-        broken.setattr(driver._melange, "_exchange", Ending(driver._melange._exchange, number))
+        broken.setattr(http, "exchange", Ending(http.exchange, number))
         with pytest.raises(Unavailable):
             driver.create_subnets(call(), net)
     getattr(driver, finish)(call(), net)
@@ -265,7 +267,7 @@ class Ending:
         self._left -= 1
         answer = self._exchange(*args, **kwargs) if self._left >= 0 else None
         if self._left <= 0:
-            raise MelangeConnectionFailed("http://melange.example", "a test ended it")
+            raise ServiceUnreachable("Melange", "http://melange.example", "a test ended it")
         return answer
 
 

@@ -18,6 +18,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 import qplug
+import qplug.http.errors as http_errors
 from qplug import errors
 from qplug.contracts import KINDS
 from qplug.model import Capability
@@ -105,12 +106,21 @@ PROMISES = sorted(set(promises()))
 def test_an_error_that_a_docstring_promises_exists(module: str, name: str) -> None:
     """It is one of ours, Python's, another package's by its full name, or in sight there.
 
-    A distribution has its own in its module ``errors``.
+    A distribution has its own in its module ``errors``, and what speaks HTTP those of that.
     """
     place, _, leaf = name.rpartition(".")
     own = f"{module.partition('.')[0]}.errors"
     there = [module, own] if find_spec(own) else [module]
-    holders = [import_module(place)] if place else [errors, builtins, *map(import_module, there)]
+    holders = (
+        [import_module(place)]
+        if place
+        else [
+            errors,
+            http_errors,
+            builtins,
+            *map(import_module, there),
+        ]
+    )
     found = next((getattr(each, leaf) for each in holders if hasattr(each, leaf)), None)
     assert isclass(found)
     assert issubclass(found, Exception)

@@ -8,10 +8,10 @@ from oslo_config import cfg
 
 from qplug.contracts import ApiRange, IpamDriver
 from qplug.errors import AddressRequired, NetworkNotFound, NoMoreFixedIps
+from qplug.http.errors import ServiceRefused
 from qplug.model import Allocation, Call, Capability, Lease, Network, Vif
 from qplug_ipam_melange import refusals, wire
 from qplug_ipam_melange.choices import any_of, named, one_each, subnet_of
-from qplug_ipam_melange.errors import MelangeRefused
 from qplug_ipam_melange.giving import MAC_DRIVER, Giving
 from qplug_ipam_melange.interface import VifInterface
 from qplug_ipam_melange.notes import Notes
@@ -67,7 +67,7 @@ class MelangeIpam(IpamDriver):
             path = wire.interface_path(vif.id)
         try:
             self._melange.delete(call, path)
-        except MelangeRefused as error:
+        except ServiceRefused as error:
             if not (refusals.no_interface(error.detail) or refusals.no_network(error.detail)):
                 raise
 

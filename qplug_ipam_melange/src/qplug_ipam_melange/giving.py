@@ -12,10 +12,10 @@ from contextlib import contextmanager, suppress
 from netaddr import IPAddress
 
 from qplug.errors import DeadlineExceeded, FixedIpAlreadyInUse, NoMoreFixedIps, QplugError
+from qplug.http.errors import ServiceFailed, ServiceRefused
 from qplug.model import Allocation, Call, Network, Subnet, Vif, assignable, holds
 from qplug_ipam_melange import refusals
 from qplug_ipam_melange.choices import Choice
-from qplug_ipam_melange.errors import MelangeBroken, MelangeRefused
 from qplug_ipam_melange.interface import VifInterface
 from qplug_ipam_melange.wire import Given
 
@@ -74,18 +74,18 @@ class Giving:
         """Make the interface, with all that is asked for by name; for one of all it is new."""
         try:
             given = self._interface.make(_firsts(choices))
-        except MelangeRefused as error:
+        except ServiceRefused as error:
             if refusals.interface_exists(error.detail):
                 return self._give_missing(choose(), self._patiently_held())
             with self._without_interface():  # it was made all the same
                 return self._give_after(error, choices)
-        except MelangeBroken:
+        except ServiceFailed:
             with self._without_interface():
                 raise
         with self._without_interface():
             return self._complete(choices, given)
 
-    def _give_after(self, error: MelangeRefused, choices: Sequence[Choice]) -> Sequence[Allocation]:
+    def _give_after(self, error: ServiceRefused, choices: Sequence[Choice]) -> Sequence[Allocation]:
         """Go on with an interface whose MAC address is another's, or whose search was unlucky."""
         if error.status not in (400, 409):
             subnets = [choice.subnet for choice in choices]

@@ -5,9 +5,10 @@ from collections.abc import Iterable, Sequence
 from netaddr import IPAddress
 
 from qplug.errors import NetworkNotFound, NoMoreFixedIps, QplugError
+from qplug.http.errors import ServiceRefused
 from qplug.model import Call, Network, Subnet, Vif
 from qplug_ipam_melange import refusals, wire
-from qplug_ipam_melange.errors import InterfaceTaken, MelangeRefused
+from qplug_ipam_melange.errors import InterfaceTaken
 from qplug_ipam_melange.notes import Notes
 from qplug_ipam_melange.session import Melange
 from qplug_ipam_melange.wire import Given
@@ -34,7 +35,7 @@ class VifInterface:
     def make(self, addresses: Iterable[IPAddress]) -> Sequence[Given]:
         """Make the interface with those of the addresses that are free, or with Melange's choice.
 
-        :raises MelangeRefused: it is there already, or there is something else in the way
+        :raises ServiceRefused: it is there already, or there is something else in the way
         """
         body = wire.interface_body(self._vif, self._network.id, self._tenant, addresses)
         made = self._melange.post(self._call, wire.INTERFACES, body)
@@ -51,7 +52,7 @@ class VifInterface:
         """
         try:
             return wire.given_in(self._melange.get(self._call, self._path))
-        except MelangeRefused as error:
+        except ServiceRefused as error:
             if refusals.no_interface(error.detail):
                 return []
             raise self.named(error, self._network.subnets) from error
@@ -61,7 +62,7 @@ class VifInterface:
         body = wire.allocation_body(self._vif, addresses)
         try:
             return wire.given_in(self._melange.post(self._call, self._path, body))
-        except MelangeRefused as error:
+        except ServiceRefused as error:
             raise self.named(error, self._network.subnets) from error
 
     def given_any(self, subnet: Subnet) -> Given | None:
@@ -69,7 +70,7 @@ class VifInterface:
         path = wire.tenant_path(self._tenant, "ip_blocks", self._block(subnet), "ip_addresses")
         try:
             made = self._melange.post(self._call, path, wire.address_body(self._vif))
-        except MelangeRefused as error:
+        except ServiceRefused as error:
             if error.status == 404 and not self._looked_again:
                 self._looked_again = True  # the network may have been made anew, elsewhere
                 self._notes.forget(self._network.id)
@@ -83,11 +84,11 @@ class VifInterface:
         """Take an address back from whoever has it; it being free is no error."""
         try:
             self._melange.delete(self._call, wire.address_path(self._tenant, given))
-        except MelangeRefused as error:
+        except ServiceRefused as error:
             if error.status != 404:
                 raise
 
-    def named(self, error: MelangeRefused, subnets: Sequence[Subnet]) -> QplugError:
+    def named(self, error: ServiceRefused, subnets: Sequence[Subnet]) -> QplugError:
         """Return the contract's name for what Melange refused of some subnets."""
         if refusals.no_network(error.detail):
             return NetworkNotFound(self._network.id)

@@ -7,9 +7,10 @@ from oslo_config import cfg
 
 from qplug.contracts import ApiRange, MacDriver
 from qplug.errors import NoMoreMacs, QplugError
+from qplug.http.errors import ServiceFailed, ServiceRefused
 from qplug.model import Call, Capability, mac_address
 from qplug_ipam_melange import refusals, wire
-from qplug_ipam_melange.errors import InterfaceTaken, MelangeBroken, MelangeRefused, NoMacRange
+from qplug_ipam_melange.errors import InterfaceTaken, NoMacRange
 from qplug_ipam_melange.options import GROUP, OPTS
 from qplug_ipam_melange.session import Melange
 
@@ -41,12 +42,12 @@ class MelangeMac(MacDriver):
         words = {"id": vif_id, "tenant_id": project_id, "device_id": instance_id}
         try:
             made = self._melange.post(call, wire.INTERFACES, {"interface": words})
-        except MelangeRefused as error:
+        except ServiceRefused as error:
             if refusals.interface_exists(error.detail):
                 return self._known(call, vif_id, project_id)
             self._clear(call, vif_id)
             raise (NoMoreMacs(NAME) if error.status == 422 else error) from error
-        except MelangeBroken:
+        except ServiceFailed:
             self._clear(call, vif_id)
             raise
         return self._mac(call, vif_id, made)
@@ -55,7 +56,7 @@ class MelangeMac(MacDriver):
         """Delete the vif's interface, and with it all addresses that it may still hold."""
         try:
             self._melange.delete(call, wire.interface_path(vif_id))
-        except MelangeRefused as error:
+        except ServiceRefused as error:
             if not refusals.no_interface(error.detail):
                 raise
 
@@ -68,7 +69,7 @@ class MelangeMac(MacDriver):
         path = wire.tenant_path(project_id, "interfaces", vif_id)
         try:
             found = self._melange.get(call, path)
-        except MelangeRefused as error:
+        except ServiceRefused as error:
             if refusals.no_interface(error.detail):
                 raise InterfaceTaken(vif_id, project_id) from error
             raise

@@ -4,35 +4,21 @@ from collections.abc import Sequence
 
 from oslo_config import cfg
 
+from qplug.http import http_options
+
 GROUP = "ipam_melange"
 
 SERVER = (
     cfg.HostAddressOpt("host", default="127.0.0.1", help="Where Melange is."),
     cfg.PortOpt("port", default=9898, help="The port of Melange's API."),
+    cfg.BoolOpt("tls", default=False, help="Whether Melange is behind HTTPS."),
     cfg.StrOpt(
         "path",
         default="",
         help="What comes before /v0.1 where a proxy keeps Melange under a path, such as /melange.",
     ),
-    cfg.FloatOpt(
-        "timeout",
-        default=20.0,
-        min=0.1,
-        help="Seconds without an answer after which Melange is said not to answer; "
-        "the deadline of the operation ends a request before that.",
-    ),
-    cfg.IntOpt(
-        "num_retries",
-        default=0,
-        min=0,
-        help="How often a GET is tried again, a second later, when nobody answers. "
-        "What changes something is never sent twice.",
-    ),
     cfg.IntOpt(
         "page_size", default=1000, min=1, help="How many elements of a list to ask for at once."
-    ),
-    cfg.IntOpt(
-        "connections", default=10, min=1, help="How many idle connections a process keeps open."
     ),
     cfg.StrOpt(
         "site",
@@ -41,20 +27,6 @@ SERVER = (
         help="The tenant under which Melange keeps what qplug notes about its subnets. "
         "Give each store a name of its own where several share one Melange.",
     ),
-)
-
-TLS = (
-    cfg.BoolOpt("tls", default=False, help="Whether Melange is behind HTTPS."),
-    cfg.StrOpt(
-        "cafile",
-        default="",
-        help="A file with the authorities that are trusted; empty means those of certifi.",
-    ),
-    cfg.BoolOpt(
-        "insecure", default=False, help="Accept any certificate, and with it any eavesdropper."
-    ),
-    cfg.StrOpt("certfile", default="", help="The certificate to show to the server."),
-    cfg.StrOpt("keyfile", default="", help="Its key, if certfile has none."),
 )
 
 FILTERS = (
@@ -78,7 +50,7 @@ FILTERS = (
     cfg.StrOpt("keystone_project_domain", default="Default", help="The domain of that project."),
 )
 
-OPTS: Sequence[cfg.Opt] = (*SERVER, *TLS, *FILTERS)
+OPTS: Sequence[cfg.Opt] = (*SERVER, *http_options("Melange"), *FILTERS)
 
 
 def list_opts() -> Sequence[tuple[str, Sequence[cfg.Opt]]]:

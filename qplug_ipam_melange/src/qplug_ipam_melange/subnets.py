@@ -12,9 +12,10 @@ from qplug.errors import (
     NetworkInUse,
     QplugError,
 )
+from qplug.http.errors import ServiceRefused
 from qplug.model import Call, Network, Subnet
 from qplug_ipam_melange import refusals, wire
-from qplug_ipam_melange.errors import BlocksOfOthers, MelangeRefused
+from qplug_ipam_melange.errors import BlocksOfOthers
 from qplug_ipam_melange.notes import Notes
 from qplug_ipam_melange.session import Melange
 
@@ -68,7 +69,7 @@ class Subnets:
         path = wire.tenant_path(self._tenant, "networks", self._network.id)
         try:
             blocks: Sequence[wire.Json] = self._melange.get(self._call, path)["ip_blocks"]
-        except MelangeRefused as error:
+        except ServiceRefused as error:
             if error.status == 404:
                 return []
             raise
@@ -96,7 +97,7 @@ class Subnets:
         body = wire.block_body(subnet, self._network.id, policy_id)
         try:
             block_id = str(self._melange.post(self._call, path, body)["ip_block"]["id"])
-        except MelangeRefused as error:
+        except ServiceRefused as error:
             raise self._refused(subnet, error) from error
         undo.callback(self._undo, wire.tenant_path(self._tenant, "ip_blocks", block_id))
         for route in subnet.routes:
@@ -122,7 +123,7 @@ class Subnets:
         body = wire.keeper_body(subnet, self._network.id, self._notes.site, self._tenant)
         try:
             made = self._melange.post(self._call, wire.INTERFACES, body)
-        except MelangeRefused as error:
+        except ServiceRefused as error:
             if not refusals.interface_exists(error.detail):
                 raise
             self._delete(wire.interface_path(subnet.id))
@@ -132,7 +133,7 @@ class Subnets:
             if address not in held:
                 raise FixedIpAlreadyInUse(str(address), f"Melange gave it to another in {block_id}")
 
-    def _refused(self, subnet: Subnet, error: MelangeRefused) -> QplugError:
+    def _refused(self, subnet: Subnet, error: ServiceRefused) -> QplugError:
         if other := refusals.overlapping(error.detail):
             return CidrConflict(str(subnet.cidr), other, self._network.label)
         return error
@@ -153,7 +154,7 @@ class Subnets:
         """Delete what may be gone already."""
         try:
             self._melange.delete(self._call, path)
-        except MelangeRefused as error:
+        except ServiceRefused as error:
             if error.status != 404:
                 raise
 

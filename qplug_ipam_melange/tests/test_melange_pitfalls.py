@@ -84,7 +84,7 @@ def test_a_full_ipv6_pool_never_makes_the_server_search(
         give(driver, net)
     with pytest.raises(NoMoreFixedIps):
         driver.add_address(call(), net, vif(net))
-    assert not melange.spinning
+    assert not melange.hang
     assert interfaces(melange) == {each.vif_id for each in driver.allocations(call())}
 
 

@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
 
+from qplug.testing.http import Answer, Request
 from qplug_ipam_melange.testing.faults import NO_SUCH, Fault, Spinning, TextFault
-from qplug_ipam_melange.testing.messages import Answer, Document, Request, rendered
+from qplug_ipam_melange.testing.messages import Document, rendered, segments
 from qplug_ipam_melange.testing.resources import (
     addresses,
     blocks,
@@ -55,13 +56,13 @@ def answer(tables: Tables, request: Request) -> Answer:
 def _do(tables: Tables, request: Request) -> tuple[HTTPStatus, Document | None]:
     if request.path == "/":
         return HTTPStatus.OK, _versions(request)
-    version, segments = _versioned(tables, request)
+    version, path = _versioned(tables, request)
     if tables.settings.authorization:
         _authorize(request)
-    if segments == ["extensions"]:
+    if path == ["extensions"]:
         return HTTPStatus.OK, {"extensions": []}
-    for route in ROUTES[version] if segments[:1] == ["ipam"] else ():
-        where = route.match(request.method, segments[1:])
+    for route in ROUTES[version] if path[:1] == ["ipam"] else ():
+        where = route.match(request.method, path[1:])
         if where is not None:
             return route.status, route.handler(_call(tables, request, where))
     raise TextFault(HTTPStatus.NOT_FOUND, NO_SUCH)
@@ -70,7 +71,7 @@ def _do(tables: Tables, request: Request) -> tuple[HTTPStatus, Document | None]:
 def _versioned(tables: Tables, request: Request) -> tuple[str, Sequence[str]]:
     """Return the version and what of the path is left, or is all if the client accepts one."""
     versions = ["v0.1", "v1.0"] if tables.settings.has_v1_0 else ["v0.1"]
-    first, *rest = request.segments
+    first, *rest = segments(request)
     accepted = VERSION.search(request.headers.get("accept", ""))
     if first in versions:
         if not rest:
@@ -80,7 +81,7 @@ def _versioned(tables: Tables, request: Request) -> tuple[str, Sequence[str]]:
         raise TextFault(HTTPStatus.NOT_FOUND, NO_SUCH)
     if f"v{accepted[1]}" not in versions:
         raise Fault(HTTPStatus.NOT_ACCEPTABLE, "version not supported")
-    return f"v{accepted[1]}", request.segments
+    return f"v{accepted[1]}", [first, *rest]
 
 
 def _versions(request: Request) -> Document:

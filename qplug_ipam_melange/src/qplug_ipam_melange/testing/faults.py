@@ -3,6 +3,8 @@
 from http import HTTPStatus
 from typing import Any
 
+from qplug.testing.http.standin import Hangs
+
 MALFORMED = (
     "The server could not comply with the request"
     " since it is either malformed or otherwise incorrect."
@@ -62,7 +64,7 @@ class TextFault(Exception):
         self.text = f"{int(status)} {status.phrase}\n\n{explanation}\n\n {detail}  "
 
 
-class Spinning(Exception):
+class Spinning(Hangs):
     """An IPv6 block is used up: the original now searches for ever, and answers nobody."""
 
 

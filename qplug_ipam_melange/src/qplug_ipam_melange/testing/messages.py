@@ -1,14 +1,13 @@
-"""What goes over the wire, without the wire."""
+"""What goes over the wire, as Melange reads and writes it."""
 
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from email.message import Message
 from http import HTTPStatus
 from typing import Any
-from urllib.parse import parse_qsl, unquote, urlsplit
+from urllib.parse import unquote
 from xml.dom import minidom
+
+from qplug.testing.http import Answer, Request
 
 Document = dict[str, Any]
 
@@ -25,66 +24,23 @@ ATTRIBUTES = {
 """What XML has as attributes of an element, where JSON has keys."""
 
 
-@dataclass(frozen=True)
-class Request:
-    """A request as it was sent."""
-
-    method: str
-    target: str
-    """The path with its query."""
-    headers: Mapping[str, str] = field(default_factory=dict)
-    """Their names in lower case."""
-    body: bytes = b""
-
-    @property
-    def path(self) -> str:
-        """The path, with the suffix that names the format of the answer."""
-        return urlsplit(self.target).path
-
-    @property
-    def segments(self) -> list[str]:
-        """The path without that suffix, cut at its slashes and unquoted."""
-        path = self.path.removesuffix(".json").removesuffix(".xml")
-        return [unquote(segment) for segment in path.split("/")[1:]]
-
-    @property
-    def query(self) -> dict[str, str]:
-        """The parameters behind the path; of two with one name the last."""
-        return dict(parse_qsl(urlsplit(self.target).query, keep_blank_values=True))
-
-    @property
-    def wants_xml(self) -> bool:
-        """What the suffix says, else what the client accepts."""
-        suffix = self.path.rpartition(".")[2]
-        if suffix in ("json", "xml"):
-            return suffix == "xml"
-        return "application/xml" in self.headers.get("accept", "")
-
-    @property
-    def content_type(self) -> str:
-        """The type of the body without parameters; empty if the client sent none."""
-        return self.headers.get("content-type", "").partition(";")[0].strip().lower()
+def segments(request: Request) -> list[str]:
+    """Return the path without the suffix that names a format, cut at its slashes and unquoted."""
+    path = request.path.removesuffix(".json").removesuffix(".xml")
+    return [unquote(segment) for segment in path.split("/")[1:]]
 
 
-@dataclass(frozen=True)
-class Answer:
-    """An answer as it will be sent."""
-
-    status: HTTPStatus
-    body: bytes = b""
-    content_type: str = "text/plain; charset=UTF-8"
-    sent: int | None = None
-    """How many bytes of the body get through before the connection ends; all without it."""
-
-
-def lower_case(headers: Message) -> dict[str, str]:
-    """Return headers by their names in lower case."""
-    return {name.lower(): value for name, value in headers.items()}
+def wants_xml(request: Request) -> bool:
+    """Return what the suffix says, else what the client accepts."""
+    suffix = request.path.rpartition(".")[2]
+    if suffix in ("json", "xml"):
+        return suffix == "xml"
+    return "application/xml" in request.headers.get("accept", "")
 
 
 def rendered(status: HTTPStatus, document: Document | None, request: Request) -> Answer:
     """Write a document as the client wants it; without one the answer has no body."""
-    kind = "xml" if request.wants_xml else "json"
+    kind = "xml" if wants_xml(request) else "json"
     charset = "; charset=UTF-8" if status >= HTTPStatus.BAD_REQUEST else ""
     content_type = f"application/{kind}{charset}"
     if document is None:

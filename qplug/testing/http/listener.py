@@ -7,7 +7,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Event, Lock, Thread
 from typing import Any
 
-from qplug_ipam_melange.testing.messages import Answer, Request, lower_case
+from qplug.testing.http.messages import Answer, Request, lower_case
 
 HOST = "127.0.0.1"
 POLL = 0.02
@@ -74,9 +74,11 @@ class _Handler(BaseHTTPRequestHandler):
         if answer is None:
             self.close_connection = True
             return
-        self.send_response(answer.status)
-        self.send_header("Content-Type", answer.content_type)
-        self.send_header("Content-Length", str(len(answer.body)))
+        self.send_response(answer.status, answer.reason)
+        named = {} if answer.content_type is None else {"Content-Type": answer.content_type}
+        length = {"Content-Length": str(len(answer.body))}
+        for name, value in {**named, **length, **answer.headers}.items():
+            self.send_header(name, value)
         self.end_headers()
         self.wfile.write(answer.body[: answer.sent])
         self.close_connection = self.close_connection or answer.sent is not None

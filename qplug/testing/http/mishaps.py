@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 from http import HTTPStatus
 from threading import Lock
 
-from qplug_ipam_melange.testing.messages import Answer, Request
+from qplug.testing.http.messages import Answer, Request
 
 
 @dataclass(frozen=True)

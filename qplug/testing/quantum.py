@@ -66,6 +66,9 @@ class QuantumDriverSuite(DriverSuite, base=True):
     attachments_are_unique: ClassVar[bool] = False
     """Whether the service itself refuses a second port for an attachment."""
 
+    attachments_are_global: ClassVar[bool] = False
+    """Whether it refuses one on another network, too."""
+
     def attach_again(
         self, driver: QuantumDriver, project_id: str, network_id: str, attachment: str
     ) -> None:
@@ -187,6 +190,11 @@ class QuantumDriverSuite(DriverSuite, base=True):
     def test_an_attachment_has_one_port_a_network(self, driver: QuantumDriver) -> None:
         one, two = self.made(driver), self.made(driver)
         first = driver.attach_port(call(), self.project, one, _GATEWAY)
+        if self.attachments_are_global:
+            with pytest.raises(Conflict):
+                driver.attach_port(call(), self.project, two, _GATEWAY)
+            assert list(driver.ports(call(), self.project, two)) == []
+            return
         second = driver.attach_port(call(), self.project, two, _GATEWAY)
         attachment = _GATEWAY.attachment
         assert driver.port_by_attachment(call(), self.project, one, attachment) == first

@@ -105,6 +105,7 @@ class NoRoute(Exception):
 def document(fault: Fault, version: str, *, diablo: bool) -> tuple[int, str | None, dict[str, Any]]:
     """Return status, reason and document of a refusal; without a reason it is the usual one."""
     kind = fault.kind
+    told: dict[str, Any]
     if version == "v1.1":
         told = {"message": kind.message, "type": kind.type, "detail": fault.detail}
         return kind.status, None, {"QuantumError": told}

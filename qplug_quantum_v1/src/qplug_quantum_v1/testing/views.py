@@ -1,6 +1,6 @@
 """What is shown of a network, a port and an attachment."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from qplug_quantum_v1.testing.settings import Settings
@@ -46,7 +46,7 @@ def networks_that_match(
     if not query or settings.diablo:
         return networks
     status = _status(settings)
-    tests = {
+    tests: Mapping[str, Callable[[Network, str], bool]] = {
         "name": lambda network, value: network.name == value,
         "op-status": lambda _, value: value == "UP",
         "attachment": lambda network, value: any(
@@ -74,7 +74,7 @@ def ports_that_match(ports: list[Port], query: Mapping[str, str], settings: Sett
     if not query or settings.diablo:
         return ports
     status = _status(settings)
-    tests = {
+    tests: Mapping[str, Callable[[Port, str], bool]] = {
         "state": lambda port, value: port.state == value,
         "op-status": lambda _, value: value == status,
         "attachment": lambda port, value: port.attachment == value,

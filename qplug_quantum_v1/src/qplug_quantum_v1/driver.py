@@ -1,0 +1,241 @@
+"""The Quantum driver ``v1``."""
+
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import replace
+from typing import Any
+
+from oslo_config import cfg
+
+from qplug.contracts import ApiRange, QuantumDriver
+from qplug.errors import AttachedTwice, NetworkBusy, NetworkNotFound, QplugError
+from qplug.model import AddressPair, Call, Capability, Port, PortRequest
+from qplug_quantum_v1.errors import AttachedElsewhere, QuantumRefused
+from qplug_quantum_v1.faults import ABSENT, PLUGGED, Fault
+from qplug_quantum_v1.options import GROUP, OPTS
+from qplug_quantum_v1.session import Quantum
+
+ATTACHING = 0.8
+"""How much of the time that is left attaching may take: the rest is for taking the port back."""
+
+
+class QuantumV1(QuantumDriver):
+    """Networks and ports at a Quantum server of 2012; options in ``[quantum_v1]``.
+
+    The service marks nothing and chooses all ids: whoever repeats ``create_network`` makes another
+    network, and all networks of a project may be this driver's.
+    """
+
+    api = ApiRange((1, 0), (2, 0))
+    capabilities = frozenset({Capability.SHARED})
+
+    def __init__(self, conf: cfg.ConfigOpts) -> None:
+        conf.register_opts(OPTS, group=GROUP)
+        self._conf = conf
+        self._quantum = Quantum(conf[GROUP])
+
+    def check(self, call: Call) -> str:
+        """Count the networks of the default project."""
+        project_id = str(self._conf.quantum.default_project)
+        found = len(list(self.networks(call, project_id)))
+        server = f"Quantum {self._quantum.version} at {self._quantum.url}"
+        return f"{server} has {found} network(s) of project '{project_id}'"
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._quantum.close()
+
+    # --- networks -------------------------------------------------------------------------------
+
+    def create_network(
+        self, call: Call, project_id: str, label: str, *, key: str, zone: str | None = None
+    ) -> str:
+        """Make a network; the key is nothing to Quantum."""
+        wanted = {"name": label, **({"nova_id": zone} if zone else {})}
+        return self._quantum.post(call, project_id, "networks", body={"network": wanted})
+
+    def network_by_key(self, call: Call, project_id: str, key: str) -> str | None:
+        """Return ``None``: nothing is marked."""
+        return None
+
+    def delete_network(self, call: Call, project_id: str, network_id: str) -> bool:
+        """Delete a network, with ports that nothing is attached to."""
+        try:
+            self._quantum.delete(call, project_id, "networks", network_id)
+        except QuantumRefused as error:
+            if error.fault is Fault.NO_NETWORK:
+                return False
+            if error.fault is Fault.NETWORK_IN_USE:
+                attached = len(list(self.ports(call, project_id, network_id)))
+                raise NetworkBusy(network_id, attached) from error
+            raise
+        return True
+
+    def network_exists(self, call: Call, project_id: str, network_id: str) -> bool:
+        """Ask for it; any other answer than that it is not there is an error."""
+        with suppress(NetworkNotFound):
+            self.network_name(call, project_id, network_id)
+            return True
+        return False
+
+    def network_name(self, call: Call, project_id: str, network_id: str) -> str:
+        """Return its name, which is empty if it has none."""
+        try:
+            found = self._quantum.get(call, project_id, "networks", network_id, holding="network")
+        except QuantumRefused as error:
+            raise self._not_found(error, project_id, network_id) from error
+        return str(found.get("name") or "")
+
+    def networks(self, call: Call, project_id: str) -> Iterator[str]:
+        """Yield the ids of all, of which one answer tells."""
+        for each in self._quantum.get(call, project_id, "networks", holding="networks"):
+            yield str(each["id"])
+
+    # --- ports ----------------------------------------------------------------------------------
+
+    def attach_port(
+        self, call: Call, project_id: str, network_id: str, request: PortRequest
+    ) -> str:
+        """Make a port, and plug the attachment in.
+
+        :raises AttachedElsewhere: Quantum has the attachment on another network
+        """
+        ports = ("networks", network_id, "ports")
+        try:
+            port_id = self._quantum.post(call, project_id, *ports, body={"port": _wanted(request)})
+        except QuantumRefused as error:
+            raise self._not_found(error, project_id, network_id) from error
+        try:
+            self._quantum.put(
+                _sooner(call),
+                project_id,
+                *ports,
+                port_id,
+                "attachment",
+                body={"attachment": {"id": request.attachment}},
+            )
+        except BaseException as error:
+            self._take_back(call, project_id, network_id, port_id, error)
+            if isinstance(error, QuantumRefused) and error.fault in PLUGGED:
+                return self._attached(call, project_id, network_id, request.attachment, error)
+            if isinstance(error, QuantumRefused):
+                raise self._not_found(error, project_id, network_id) from error
+            raise
+        return port_id
+
+    def detach_port(self, call: Call, project_id: str, network_id: str, port_id: str) -> bool:
+        """Detach what is attached, and delete the port: a plugin stumbles over a free one."""
+        port = ("networks", network_id, "ports", port_id)
+        try:
+            if self._attachment(call, project_id, network_id, port_id) is not None:
+                self._quantum.delete(call, project_id, *port, "attachment")
+            self._quantum.delete(call, project_id, *port)
+        except QuantumRefused as error:
+            if error.fault in ABSENT:
+                return False
+            raise
+        return True
+
+    def port_by_attachment(
+        self, call: Call, project_id: str, network_id: str, attachment: str
+    ) -> str | None:
+        """Ask for it by a filter, and see whether it is the one: some servers do not filter."""
+        path = ("networks", network_id, "ports")
+        try:
+            found = self._quantum.get(
+                call, project_id, *path, holding="ports", attachment=attachment
+            )
+            if not found:
+                return None
+            first = str(found[0]["id"])
+            if len(found) == 1:
+                with suppress(QuantumRefused):  # it is gone since
+                    if self._attachment(call, project_id, network_id, first) == attachment:
+                        return first
+            return self._only(call, project_id, network_id, attachment)
+        except NetworkNotFound:
+            return None
+        except QuantumRefused as error:
+            if error.fault is Fault.NO_NETWORK:
+                return None
+            raise
+
+    def ports(self, call: Call, project_id: str, network_id: str) -> Iterator[Port]:
+        """Yield the ports that something is attached to, of which one answer tells."""
+        path = ("networks", network_id, "detail")
+        try:
+            found = self._quantum.get(call, project_id, *path, holding="network")
+        except QuantumRefused as error:
+            raise self._not_found(error, project_id, network_id) from error
+        for each in found.get("ports", ()):
+            if attachment := (each.get("attachment") or {}).get("id"):
+                yield Port(id=str(each["id"]), attachment=str(attachment))
+
+    # --- inside ---------------------------------------------------------------------------------
+
+    def _attachment(self, call: Call, project_id: str, network_id: str, port_id: str) -> str | None:
+        path = ("networks", network_id, "ports", port_id, "attachment")
+        found = self._quantum.get(call, project_id, *path, holding="attachment")
+        return found.get("id") if isinstance(found, dict) else None
+
+    def _only(self, call: Call, project_id: str, network_id: str, attachment: str) -> str | None:
+        """Return the one port of all that has the attachment."""
+        ports = [
+            port.id
+            for port in self.ports(call, project_id, network_id)
+            if port.attachment == attachment
+        ]
+        if len(ports) > 1:
+            raise AttachedTwice(network_id, attachment, ports)
+        return ports[0] if ports else None
+
+    def _attached(
+        self,
+        call: Call,
+        project_id: str,
+        network_id: str,
+        attachment: str,
+        error: QuantumRefused,
+    ) -> str:
+        """Return the port that has the attachment already."""
+        found = self._only(call, project_id, network_id, attachment)
+        if found is None:
+            raise AttachedElsewhere(attachment, network_id) from error
+        return found
+
+    def _take_back(
+        self, call: Call, project_id: str, network_id: str, port_id: str, error: BaseException
+    ) -> None:
+        """Remove a port that was made in vain; what stays is told with the error."""
+        try:
+            self.detach_port(call, project_id, network_id, port_id)
+        except QplugError as left:
+            error.add_note(f"port '{port_id}' of network '{network_id}' stays in Quantum: {left}")
+
+    def _not_found(self, error: QuantumRefused, project_id: str, network_id: str) -> QplugError:
+        """Return the contract's error, if the network is what is missing."""
+        absent = error.fault is Fault.NO_NETWORK
+        return NetworkNotFound(network_id, project_id) if absent else error
+
+
+def _sooner(call: Call) -> Call:
+    """Return the call with an earlier deadline, which leaves time to take something back."""
+    return replace(call, deadline=time.monotonic() + ATTACHING * call.remaining())
+
+
+def _wanted(request: PortRequest) -> dict[str, Any]:
+    """Return what nova told of a port, which plugins of some vendors read; a gateway has none."""
+    told: dict[str, Any] = {"state": "ACTIVE"}
+    if request.instance_id is not None:
+        told["vm_id"] = request.instance_id
+        told["allowed_address_pairs"] = [_pair(pair) for pair in request.address_pairs]
+    if request.rxtx_factor is not None:
+        told["rxtx_factor"] = request.rxtx_factor
+    if request.zone is not None:
+        told["nova_id"] = request.zone
+    return told
+
+
+def _pair(pair: AddressPair) -> dict[str, str]:
+    return {"mac_address": str(pair.mac), "ip_address": str(pair.address)}

@@ -115,7 +115,7 @@ class Series:
         told = json.loads(ended.said)
         assert told["failed"] is None
         assert number >= self.operation.least, f"'{self.operation}' has {number} points"
-        missing = {*self.operation.kinds, COMMIT} - kinds_of(told["passed"])
+        missing = {*self.operation.calls(self.onlooker.opened), COMMIT} - kinds_of(told["passed"])
         assert not missing, f"'{self.operation}' has no points of {sorted(missing)}"
         strike = Strike(number=number, point="nowhere", victim=child, before=before)
         assert self.judge(strike).done

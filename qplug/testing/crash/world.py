@@ -81,7 +81,7 @@ class Onlooker:
     ) -> None:
         self.api = opened.api
         self._tables = stage.tables
-        self._opened = opened
+        self.opened = opened
         self._looks = looks
         self._stands = stands
         self._known: dict[str, Network] = {}
@@ -102,7 +102,7 @@ class Onlooker:
     def look(self) -> World:
         """Return what there is, when nobody works."""
         self.remember()
-        return self._seen(self._opened)
+        return self._seen(self.opened)
 
     def _seen(self, opened: Opened) -> World:
         ipam, quantum = opened.drivers["ipam"], opened.drivers["quantum"]

@@ -13,6 +13,7 @@ from qplug.errors import AttachedTwice, NetworkBusy, NetworkNotFound, QplugError
 from qplug.model import AddressPair, Call, Capability, Port, PortRequest
 from qplug_quantum_v1.errors import AttachedElsewhere, QuantumRefused
 from qplug_quantum_v1.faults import ABSENT, PLUGGED, Fault
+from qplug_quantum_v1.marks import marked, read
 from qplug_quantum_v1.options import GROUP, OPTS
 from qplug_quantum_v1.session import Quantum
 
@@ -21,11 +22,7 @@ ATTACHING = 0.8
 
 
 class QuantumV1(QuantumDriver):
-    """Networks and ports at a Quantum server of 2012; options in ``[quantum_v1]``.
-
-    The service marks nothing and chooses all ids: whoever repeats ``create_network`` makes another
-    network, and all networks of a project may be this driver's.
-    """
+    """Networks and ports at a Quantum server of 2012; options in ``[quantum_v1]``."""
 
     api = ApiRange((1, 0), (2, 0))
     capabilities = frozenset({Capability.SHARED})
@@ -51,13 +48,14 @@ class QuantumV1(QuantumDriver):
     def create_network(
         self, call: Call, project_id: str, label: str, *, key: str, zone: str | None = None
     ) -> str:
-        """Make a network; the key is nothing to Quantum."""
-        wanted = {"name": label, **({"nova_id": zone} if zone else {})}
-        return self._quantum.post(call, project_id, "networks", body={"network": wanted})
+        """Make a network whose name has the key, unless there is one."""
+        wanted = {"name": marked(label, key), **({"nova_id": zone} if zone else {})}
+        made = self.network_by_key(call, project_id, key)
+        return made or self._quantum.post(call, project_id, "networks", body={"network": wanted})
 
     def network_by_key(self, call: Call, project_id: str, key: str) -> str | None:
-        """Return ``None``: nothing is marked."""
-        return None
+        """Look for the key in the names of all."""
+        return next((id_ for id_, its in self._ours(call, project_id) if its == key), None)
 
     def delete_network(self, call: Call, project_id: str, network_id: str) -> bool:
         """Delete a network, with ports that nothing is attached to."""
@@ -80,17 +78,17 @@ class QuantumV1(QuantumDriver):
         return False
 
     def network_name(self, call: Call, project_id: str, network_id: str) -> str:
-        """Return its name, which is empty if it has none."""
+        """Return its name without the mark; it is empty if it has none."""
         try:
             found = self._quantum.get(call, project_id, "networks", network_id, holding="network")
         except QuantumRefused as error:
             raise self._not_found(error, project_id, network_id) from error
-        return str(found.get("name") or "")
+        return read(found.get("name")).label
 
     def networks(self, call: Call, project_id: str) -> Iterator[str]:
-        """Yield the ids of all, of which one answer tells."""
-        for each in self._quantum.get(call, project_id, "networks", holding="networks"):
-            yield str(each["id"])
+        """Yield the ids of those that are marked, of which one answer tells."""
+        for id_, _ in self._ours(call, project_id):
+            yield id_
 
     # --- ports ----------------------------------------------------------------------------------
 
@@ -173,6 +171,13 @@ class QuantumV1(QuantumDriver):
                 yield Port(id=str(each["id"]), attachment=str(attachment))
 
     # --- inside ---------------------------------------------------------------------------------
+
+    def _ours(self, call: Call, project_id: str) -> Iterator[tuple[str, str]]:
+        """Yield ids and keys of the networks that are marked."""
+        path = ("networks", "detail")
+        for each in self._quantum.get(call, project_id, *path, holding="networks"):
+            if key := read(each.get("name")).key:
+                yield str(each["id"]), key
 
     def _attachment(self, call: Call, project_id: str, network_id: str, port_id: str) -> str | None:
         path = ("networks", network_id, "ports", port_id, "attachment")

@@ -14,7 +14,7 @@ SOURCES := qplug $(PLUGINS) tests $(wildcard benchmarks demo)
 JOBS ?= auto
 ARGS ?=
 
-.PHONY: help demo demo-kill demo-melange test test-long bench lint format wheels test-wheels clean
+.PHONY: help demo demo-kill demo-melange test test-long bench bench-quantum lint format wheels test-wheels clean
 
 help:
 	@echo 'make demo         the main job on SQLite, in a folder that is gone afterwards'
@@ -23,6 +23,7 @@ help:
 	@echo 'make test         lint and all tests; what needs a missing server is skipped'
 	@echo 'make test-long    the same, where a test at scale takes all the rows it can, and crashes run on all databases'
 	@echo 'make bench        how fast it is on each database; ARGS=--quick in a minute or two'
+	@echo 'make bench-quantum what threads gain while a network service takes its time'
 	@echo 'make lint         ruff, mypy and the arrows between the modules'
 	@echo 'make format       let ruff write the code'
 	@echo 'make wheels       build every distribution into dist/'
@@ -46,6 +47,9 @@ test-long: lint
 
 bench: $(VENV)/.tools
 	@$(BIN)/python -m benchmarks $(ARGS)
+
+bench-quantum: $(VENV)/.tools
+	@$(BIN)/python -m benchmarks.quantum
 
 lint: $(VENV)/.tools
 	$(BIN)/ruff check .

@@ -10,10 +10,22 @@ from qplug.testing.auditing import AuditSuite
 from qplug.testing.crash import KillSuite
 from qplug.testing.crash.stage import Makers
 from qplug.testing.failing import FailSuite
+from qplug.testing.failing.outages import OutageSuite
 from qplug_quantum_v1.driver import QuantumV1
+from qplug_quantum_v1.testing import StandIn
 
 
 class TestFailures(FailSuite):
+    @pytest.fixture
+    def drivers(self, quantum_conf: ConfigOpts) -> Makers:
+        return {"quantum": QuantumV1}
+
+
+class TestOutages(OutageSuite):
+    @pytest.fixture
+    def service(self, quantum: StandIn) -> StandIn:
+        return quantum
+
     @pytest.fixture
     def drivers(self, quantum_conf: ConfigOpts) -> Makers:
         return {"quantum": QuantumV1}

@@ -103,6 +103,12 @@ def test_the_commands_of_the_melange_page_run_as_written(tmp_path: Path) -> None
     assert printed.count("| kind | where | what |") == 2  # both empty, else it would fail
 
 
+def test_the_commands_of_the_page_on_quantum_v1_run_as_written(tmp_path: Path) -> None:
+    printed = typed(script("docs/quantum-v1.md"), tmp_path)
+    assert "Quantum v1.1 at http://127.0.0.1:19696 has 0 network(s)" in printed
+    assert printed.count("| kind | where | what |") == 2  # both empty, else it would fail
+
+
 def test_the_commands_on_logs_run_as_written(tmp_path: Path) -> None:
     printed = typed(script("docs/operating.md", "Logs"), tmp_path)
     (shown,) = [b.text for b in blocks("docs/operating.md", "Logs") if b.language == "text"]

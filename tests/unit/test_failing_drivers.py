@@ -8,8 +8,8 @@ from qplug.api import NetworkApi
 from qplug.testing.crash.operations import Operation
 from qplug.testing.failing import FailSuite, Makers
 from qplug.testing.failing.rounds import Scene, rounds
+from qplug.testing.failing.scene import FIRST
 from qplug.testing.failing.striking import STRIKES
-from qplug.testing.failing.suite import FIRST
 from qplug.testing.values import call
 
 UNAVAILABLE = STRIKES[0]

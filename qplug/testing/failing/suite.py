@@ -1,39 +1,19 @@
 """The fail suite."""
 
-from collections.abc import Iterator, Sequence
-from contextlib import closing
-from dataclasses import replace
+from collections.abc import Sequence
 
 import pytest
-from oslo_config.cfg import ConfigOpts
 
 from qplug.errors import QplugError
 from qplug.store import Work
 from qplug.store.tables import vifs
 from qplug.testing.crash.judge import changes_in, faults_in
-from qplug.testing.crash.operations import OPERATIONS, Operation
-from qplug.testing.crash.stage import Makers, Stage
-from qplug.testing.crash.subject import SUBJECT, set_up
-from qplug.testing.crash.world import Onlooker, World
+from qplug.testing.crash.operations import Operation
+from qplug.testing.crash.world import World
 from qplug.testing.failing.judging import changes, not_held
 from qplug.testing.failing.rounds import Round, Scene, rounds
-from qplug.testing.failing.striking import STRIKES, Strike, Striker
-from qplug.testing.looking import Looks
-from qplug.testing.recording import IN_MEMORY
-from qplug.testing.suite import Suite
-
-named = {operation.name: operation for operation in OPERATIONS}
-FIRST = replace(named["network create"], name="first network create")
-"""With which a host is initialised."""
-DEALLOCATE = replace(named["deallocate"], act=lambda api: api.deallocate_for_instance(SUBJECT.id))
-DELETE = named["network delete"]
-ALL_OR_NOTHING = [
-    named["allocate"],
-    FIRST,
-    named["network set"],
-    named["fixed-ip add"],
-    named["fixed-ip remove"],
-]
+from qplug.testing.failing.scene import ALL_OR_NOTHING, DEALLOCATE, DELETE, SceneSuite
+from qplug.testing.failing.striking import STRIKES, Strike
 
 each_strike = pytest.mark.parametrize("strike", STRIKES, ids=str)
 all_or_nothing = pytest.mark.parametrize("operation", ALL_OR_NOTHING, ids=str)
@@ -42,27 +22,11 @@ deleting = pytest.mark.parametrize("operation", [DELETE], ids=str)
 once_and_lasting = pytest.mark.parametrize("lasting", [False, True], ids=["once", "from then on"])
 
 
-class FailSuite(Suite, Looks, base=True):
+class FailSuite(SceneSuite, base=True):
     """Inherit it and supply ``drivers``: what makes yours, by kind.
 
     In each operation each call of a driver goes wrong, one after the other and in each way.
     """
-
-    @pytest.fixture
-    def drivers(self) -> Makers:
-        """Return what makes your drivers, by kind: as a rule their classes. Override it."""
-        pytest.fail(f"{type(self).__name__} lacks a fixture 'drivers'")
-
-    @pytest.fixture
-    def scene(self, conf: ConfigOpts, drivers: Makers, operation: Operation) -> Iterator[Scene]:
-        """Return a manager on these drivers, and on those in memory of the other kinds."""
-        striker, stage = Striker(), Stage(conf, {**IN_MEMORY, **drivers})
-        with closing(stage), stage.opened(striker) as opened:
-            if not operation.possible(opened):
-                pytest.skip(f"the drivers cannot do '{operation}'")
-            if operation is not FIRST:
-                set_up(opened.api)
-            yield Scene(opened, striker, Onlooker(stage, opened, self, operation.stands))
 
     @each_strike
     @all_or_nothing

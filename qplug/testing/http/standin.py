@@ -3,7 +3,7 @@
 import socket
 from abc import ABC, abstractmethod
 from http import HTTPStatus
-from threading import Condition, Event, Lock
+from threading import Condition, Event, Lock, Thread
 from time import monotonic
 from types import TracebackType
 from typing import Self
@@ -41,6 +41,8 @@ class StandIn(ABC):
         self._hang = False
         self._changed = Condition()
         self._listener: Listener | None = None
+        self._last: tuple[int, bool] | None = None
+        self._switching = Lock()
 
     @abstractmethod
     def answer(self, request: Request) -> Answer:
@@ -79,13 +81,15 @@ class StandIn(ABC):
 
     @outage.setter
     def outage(self, outage: bool) -> None:
-        if outage and self._listener:
-            listener, self._listener = self._listener, None
-            listener.closing.set()
-            self._wake()
-            listener.close()
-        elif not outage and not self._listener:
-            self._listener = Listener(self._port, self._exchange)
+        with self._switching:
+            self._last = None
+            if outage and self._listener:
+                listener, self._listener = self._listener, None
+                listener.closing.set()
+                self._wake()
+                listener.close()
+            elif not outage and not self._listener:
+                self._listener = Listener(self._port, self._exchange)
 
     @property
     def hang(self) -> bool:
@@ -121,15 +125,35 @@ class StandIn(ABC):
         """Do what the next requests want, and close the connections in the middle of the answer."""
         self.errors += [Mishap(method, share=0.5)] * times
 
+    def end_after(self, number: int, *, works: bool) -> None:
+        """Answer that many requests more, and be killed by the next one: an outage begins.
+
+        ``works``: do what that one wants, though nobody is answered.
+        """
+        self._last = (len(self.requests) + number, works)
+
     def _exchange(self, request: Request, closing: Event) -> Answer | None:
-        self.requests.append((request.method, request.target))
+        with self._changed:
+            number = len(self.requests)
+            self.requests.append((request.method, request.target))
         if not self._wait(closing):
+            return None
+        if self._last is not None and number >= self._last[0]:
+            self._end(request, closing)
             return None
         mishap = self.errors.take(request)
         if mishap and not mishap.works:
             return mishap.answer
         answer = self._do(request, closing)
         return mishap.spoil(answer) if mishap and answer else answer
+
+    def _end(self, request: Request, closing: Event) -> None:
+        """Begin an outage, which somebody else has to: it waits for this request to end."""
+        last, self._last = self._last, None
+        if last is not None and last[1]:
+            self._do(request, closing)
+        Thread(target=setattr, args=(self, "outage", True)).start()
+        closing.wait(GUARD)
 
     def _do(self, request: Request, closing: Event) -> Answer | None:
         try:

@@ -12,7 +12,7 @@ from qplug.contracts import ApiRange, QuantumDriver
 from qplug.errors import AttachedTwice, NetworkBusy, NetworkNotFound, QplugError
 from qplug.model import AddressPair, Call, Capability, Port, PortRequest
 from qplug_quantum_v1.errors import AttachedElsewhere, QuantumRefused
-from qplug_quantum_v1.faults import ABSENT, PLUGGED, Fault
+from qplug_quantum_v1.faults import ABSENT, PLUGGED, Refusal
 from qplug_quantum_v1.marks import marked, read
 from qplug_quantum_v1.options import GROUP, OPTS
 from qplug_quantum_v1.session import Quantum
@@ -62,9 +62,9 @@ class QuantumV1(QuantumDriver):
         try:
             self._quantum.delete(call, project_id, "networks", network_id)
         except QuantumRefused as error:
-            if error.fault is Fault.NO_NETWORK:
+            if error.fault is Refusal.NO_NETWORK:
                 return False
-            if error.fault is Fault.NETWORK_IN_USE:
+            if error.fault is Refusal.NETWORK_IN_USE:
                 attached = len(list(self.ports(call, project_id, network_id)))
                 raise NetworkBusy(network_id, attached) from error
             raise
@@ -155,7 +155,7 @@ class QuantumV1(QuantumDriver):
         except NetworkNotFound:
             return None
         except QuantumRefused as error:
-            if error.fault is Fault.NO_NETWORK:
+            if error.fault is Refusal.NO_NETWORK:
                 return None
             raise
 
@@ -220,7 +220,7 @@ class QuantumV1(QuantumDriver):
 
     def _not_found(self, error: QuantumRefused, project_id: str, network_id: str) -> QplugError:
         """Return the contract's error, if the network is what is missing."""
-        absent = error.fault is Fault.NO_NETWORK
+        absent = error.fault is Refusal.NO_NETWORK
         return NetworkNotFound(network_id, project_id) if absent else error
 
 

@@ -5,14 +5,14 @@ from dataclasses import dataclass
 
 from qplug.errors import Conflict, DriverError
 from qplug.http.errors import ServiceRefused
-from qplug_quantum_v1.faults import Fault
+from qplug_quantum_v1.faults import Refusal
 
 
 @dataclass(eq=False)
 class QuantumRefused(ServiceRefused):
     """Quantum refused, and said why."""
 
-    fault: Fault | None = None
+    fault: Refusal | None = None
 
 
 @dataclass(eq=False)

@@ -5,7 +5,7 @@ from enum import Enum
 from qplug.http import Answer
 
 
-class Fault(Enum):
+class Refusal(Enum):
     """A refusal that has a meaning for the driver: its name in v1.1, and its status in v1.0.
 
     A server between the two of them speaks v1.1 with the statuses of v1.0.
@@ -23,17 +23,17 @@ class Fault(Enum):
         self.status = status
 
 
-ABSENT = frozenset({Fault.NO_NETWORK, Fault.NO_PORT})
-PLUGGED = frozenset({Fault.PORT_IN_USE, Fault.ALREADY_ATTACHED})
+ABSENT = frozenset({Refusal.NO_NETWORK, Refusal.NO_PORT})
+PLUGGED = frozenset({Refusal.PORT_IN_USE, Refusal.ALREADY_ATTACHED})
 """One plugin says this, another that, when an attachment is on a port already."""
 
 
-def fault_of(answer: Answer) -> Fault | None:
+def fault_of(answer: Answer) -> Refusal | None:
     """Return what a refusal means; ``None`` if the driver has no name for it."""
     told = _inside(answer)
     type_ = told.get("type") if told else None
     return next(
-        (each for each in Fault if type_ == each.type or answer.status == each.status), None
+        (each for each in Refusal if type_ == each.type or answer.status == each.status), None
     )
 
 
@@ -41,7 +41,7 @@ def detail_of(answer: Answer) -> str | None:
     """Return what a refusal says; ``None`` if this is none of Quantum's."""
     told = _inside(answer)
     if told is None:
-        return answer.text() if any(answer.status == each.status for each in Fault) else None
+        return answer.text() if any(answer.status == each.status for each in Refusal) else None
     return str(told.get("detail") or told.get("message") or answer.text())
 
 

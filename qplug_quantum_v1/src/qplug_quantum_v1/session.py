@@ -10,7 +10,7 @@ from qplug.errors import QplugError
 from qplug.http import Answer, HttpClient
 from qplug.model import Call
 from qplug_quantum_v1.errors import QuantumRefused, VersionNotServed
-from qplug_quantum_v1.faults import Fault, detail_of, fault_of
+from qplug_quantum_v1.faults import Refusal, detail_of, fault_of
 from qplug_quantum_v1.options import GROUP
 
 
@@ -72,7 +72,7 @@ class Quantum:
         url = f"{self.url}/{self.version}/{below}.json"
         if any("/" in part or "." in part for part in path):
             # What is behind a dot is taken for a format and cut off: this would be another's id.
-            raise QuantumRefused("Quantum", f"{method} {url}", 404, "no id", Fault.NO_NETWORK)
+            raise QuantumRefused("Quantum", f"{method} {url}", 404, "no id", Refusal.NO_NETWORK)
         answer = self._http.exchange(call, method, url, **what)
         if not answer.ok:
             raise self._refusal(answer)

@@ -8,13 +8,14 @@ BIN := $(VENV)/bin
 PLUGINS := $(patsubst %/setup.cfg,%,$(wildcard qplug_*/setup.cfg))
 DISTRIBUTIONS := . $(PLUGINS:%=./%)
 METADATA := setup.cfg pyproject.toml $(PLUGINS:%=%/setup.cfg) $(PLUGINS:%=%/pyproject.toml)
+SERVERS := .servers
 SOURCES := qplug $(PLUGINS) tests $(wildcard benchmarks demo)
 
 # Tests use all processors: make test JOBS=0 uses this one, and ARGS='-k store' chooses tests.
 JOBS ?= auto
 ARGS ?=
 
-.PHONY: help demo demo-kill demo-melange test test-long bench bench-quantum lint format wheels test-wheels clean
+.PHONY: help demo demo-kill demo-melange test test-long test-servers bench bench-quantum lint format wheels test-wheels clean
 
 help:
 	@echo 'make demo         the main job on SQLite, in a folder that is gone afterwards'
@@ -22,6 +23,7 @@ help:
 	@echo 'make demo-melange the main job with addresses and MACs of a Melange server, which stands in'
 	@echo 'make test         lint and all tests; what needs a missing server is skipped'
 	@echo 'make test-long    the same, where a test at scale takes all the rows it can, and crashes run on all databases'
+	@echo 'make test-servers the real Neutron and Keystone that some tests need, in .servers'
 	@echo 'make bench        how fast it is on each database; ARGS=--quick in a minute or two'
 	@echo 'make bench-quantum what threads gain while a network service takes its time'
 	@echo 'make lint         ruff, mypy and the arrows between the modules'
@@ -44,6 +46,28 @@ test: lint
 
 test-long: lint
 	QPLUG_TEST_LONG=1 $(BIN)/pytest -n $(JOBS) --dist worksteal $(ARGS)
+
+# A real Neutron and a real Keystone for tests, each with a database to copy.
+test-servers: $(SERVERS)/neutron.sqlite $(SERVERS)/keystone.template
+
+$(SERVERS)/%/.installed: tests/servers/%.txt
+	@test -n '$(PYTHON)' || { echo 'the servers need Python 3.11 or newer: make PYTHON=/path/to/python3'; exit 1; }
+	rm -rf $(SERVERS)/$*
+	@mkdir -p $(SERVERS)
+	$(PYTHON) -m venv $(SERVERS)/$*
+	$(SERVERS)/$*/bin/python -m pip install --quiet --no-deps --requirement $<
+	@touch $@
+
+$(SERVERS)/neutron.sqlite: $(SERVERS)/neutron/.installed $(wildcard tests/servers/qplug_test_neutron/*)
+	$(SERVERS)/neutron/bin/python -m pip install --quiet --no-deps --force-reinstall tests/servers/qplug_test_neutron
+	rm -rf $@ $@.new tests/servers/qplug_test_neutron/build tests/servers/qplug_test_neutron/*.egg-info
+	$(SERVERS)/neutron/bin/python tests/servers/neutron_tables.py $@.new
+	@mv $@.new $@
+
+$(SERVERS)/keystone.template: $(SERVERS)/keystone/.installed tests/servers/keystone_template.sh
+	rm -rf $@ $@.new
+	sh tests/servers/keystone_template.sh $(SERVERS)/keystone $@.new
+	@mv $@.new $@
 
 bench: $(VENV)/.tools
 	@$(BIN)/python -m benchmarks $(ARGS)
@@ -90,6 +114,6 @@ test-wheels: wheels
 	QPLUG_TEST_WHEELS=1 $(VENV)-wheels/bin/pytest -n $(JOBS) --dist worksteal $(ARGS)
 
 clean:
-	rm -rf $(VENV) $(VENV)-wheels dist $(DISTRIBUTIONS:%=%/build) $(DISTRIBUTIONS:%=%/.*_cache) .hypothesis .tox
+	rm -rf $(VENV) $(VENV)-wheels $(SERVERS) dist $(DISTRIBUTIONS:%=%/build) $(DISTRIBUTIONS:%=%/.*_cache) .hypothesis .tox
 	rm -rf *.egg-info $(PLUGINS:%=%/src/*.egg-info)
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

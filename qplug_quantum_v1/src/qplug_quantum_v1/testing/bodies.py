@@ -23,7 +23,7 @@ def read(
     """Return a parameter out of what the body has under the root; ``None`` if it is not there.
 
     :raises Unreadable: there is no making sense of the body
-    :raises Fault: it lacks what is required
+    :raises qplug_quantum_v1.testing.faults.Fault: it lacks what is required
     """
     if settings.diablo:
         return _of_diablo(request, root, parameter, required=required)

@@ -52,7 +52,7 @@ class State:
     def network(self, tenant_id: str, network_id: str, *, updates: bool = False) -> Network:
         """Find one.
 
-        :raises Fault: there is none, or it is another tenant's and the plugin cares
+        :raises qplug_quantum_v1.testing.faults.Fault: there is none of the tenant's
         """
         cares = not (self.settings.diablo or (updates and self.settings.plugin == "sample"))
         found = self.all.get(network_id)
@@ -63,7 +63,7 @@ class State:
     def port(self, network: Network, port_id: str) -> Port:
         """Find one.
 
-        :raises Fault: it is not on that network
+        :raises qplug_quantum_v1.testing.faults.Fault: it is not on that network
         """
         if port_id not in network.ports:
             raise no_port(network.id, port_id)
@@ -78,7 +78,7 @@ class State:
     def delete_network(self, network: Network) -> None:
         """Delete one, with its free ports.
 
-        :raises Fault: something is attached
+        :raises qplug_quantum_v1.testing.faults.Fault: something is attached
         """
         if any(port.attachment for port in network.ports.values()):
             raise network_in_use(network.id)
@@ -87,7 +87,7 @@ class State:
     def create_port(self, network: Network, state: str | None) -> Port:
         """Make one.
 
-        :raises Fault: there is no such state
+        :raises qplug_quantum_v1.testing.faults.Fault: there is no such state
         """
         if not self.settings.diablo:
             _check(state)
@@ -98,7 +98,7 @@ class State:
     def update_port(self, port: Port, state: str | None) -> None:
         """Set the state.
 
-        :raises Fault: there is no such state
+        :raises qplug_quantum_v1.testing.faults.Fault: there is no such state
         """
         _check(state)
         port.state = state or "DOWN"
@@ -106,7 +106,7 @@ class State:
     def delete_port(self, network: Network, port: Port) -> None:
         """Delete one.
 
-        :raises Fault: something is attached
+        :raises qplug_quantum_v1.testing.faults.Fault: something is attached
         """
         if port.attachment:
             raise port_in_use(network.id, port.id, port.attachment)
@@ -115,7 +115,7 @@ class State:
     def attach(self, network: Network, port: Port, attachment: str) -> None:
         """Plug something in.
 
-        :raises Fault: it, or something else, is plugged in already
+        :raises qplug_quantum_v1.testing.faults.Fault: it, or something else, is plugged in already
         :raises Crash: it is nothing, and the plugin stumbles over that
         """
         if self.settings.plugin == "sample":

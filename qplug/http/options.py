@@ -3,12 +3,15 @@
 from oslo_config import cfg
 
 
-def http_options(service: str) -> tuple[cfg.Opt, ...]:
-    """Return how to talk to a service; where it is, and as whom, the driver's own options say."""
+def http_options(service: str, *, timeout: float = 20.0) -> tuple[cfg.Opt, ...]:
+    """Return how to talk to a service; where it is, and as whom, the driver's own options say.
+
+    :param timeout: the default of that option, in seconds
+    """
     return (
         cfg.FloatOpt(
             "timeout",
-            default=20.0,
+            default=timeout,
             min=0.1,
             help=f"Seconds without an answer after which {service} is said not to answer; "
             "the deadline of the operation ends a request before that.",

@@ -1,0 +1,1 @@
+"""Networks and ports for qplug at Neutron."""

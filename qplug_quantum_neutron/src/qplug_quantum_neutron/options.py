@@ -1,0 +1,57 @@
+"""Options of the group ``[quantum_neutron]``."""
+
+from collections.abc import Sequence
+
+from keystoneauth1 import loading
+from oslo_config import cfg
+
+from qplug.http import http_options
+
+GROUP = "quantum_neutron"
+
+OPTS: Sequence[cfg.Opt] = (
+    cfg.StrOpt(
+        "url",
+        default="",
+        help="Where Neutron is, such as http://neutron.example:9696; empty means where the catalog "
+        "says. Needed without a catalog.",
+    ),
+    cfg.StrOpt(
+        "cloud",
+        default="",
+        help="A cloud of clouds.yaml that says as whom to ask, in place of auth_type. "
+        "Needs the extra qplug-quantum-neutron[clouds].",
+    ),
+    cfg.StrOpt(
+        "region_name", default="", help="Whose Neutron is meant, if the catalog has several."
+    ),
+    cfg.ListOpt(
+        "valid_interfaces",
+        default=["internal", "public"],
+        help="Which of the catalog's interfaces to use; the first that is there.",
+    ),
+    *http_options("Neutron", timeout=60.0),
+    cfg.IntOpt(
+        "page_size", default=500, min=1, help="How many elements of a list to ask for at once."
+    ),
+    cfg.BoolOpt(
+        "bind_ports",
+        default=True,
+        help="Tell Neutron the host of each vif, for it to bind the port there. "
+        "Takes the role admin or service.",
+    ),
+)
+
+AUTH: Sequence[cfg.Opt] = tuple(loading.get_auth_common_conf_options())
+
+
+def list_opts() -> Sequence[tuple[str, Sequence[cfg.Opt]]]:
+    """Return the options for ``oslo.config.opts``, with those of all ways to log in."""
+    ways = {
+        option.dest: option
+        for name in sorted(loading.get_available_plugin_names())
+        for option in loading.get_auth_plugin_conf_options(name)
+    }
+    for option in (*OPTS, *AUTH):
+        ways.pop(option.dest, None)
+    return [(GROUP, [*OPTS, *AUTH, *ways.values()])]

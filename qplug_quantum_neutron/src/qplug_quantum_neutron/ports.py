@@ -1,0 +1,78 @@
+"""A port, as it is wanted of Neutron and shown by it."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from hashlib import sha256
+from typing import Any
+
+from netaddr import EUI, IPAddress
+
+from qplug.model import AddressPair, Port, PortRequest, mac_address
+
+MARK = "qplug"
+"""The description of ports that qplug made; people may change their names."""
+GATEWAY = "qplug:gateway"
+"""What owns the port of a gateway; that it is no ``network:`` keeps Neutron from deleting it."""
+
+
+def wanted_port(
+    project_id: str, network_id: str, request: PortRequest, *, binds: bool
+) -> Mapping[str, Any]:
+    """Return the port to be made; it has no addresses by Neutron's choice."""
+    host = {"binding:host_id": request.host} if binds and request.host else {}
+    vif = request.instance_id is not None
+    return {
+        "network_id": network_id,
+        "tenant_id": project_id,
+        "name": request.attachment,
+        "description": MARK,
+        "device_id": request.instance_id or request.attachment,
+        "device_owner": f"compute:{request.zone or 'nova'}" if vif else GATEWAY,
+        "admin_state_up": True,
+        "mac_address": str(mac_of(network_id, request)),
+        "fixed_ips": [],
+        **security(request.address_pairs),
+        **host,
+    }
+
+
+def security(pairs: Sequence[AddressPair]) -> Mapping[str, Any]:
+    """Return what says that a port may send as these pairs, or as anybody."""
+    if not pairs:
+        return {"port_security_enabled": False}
+    told = [{"mac_address": str(pair.mac), "ip_address": str(pair.address)} for pair in pairs]
+    return {"port_security_enabled": True, "allowed_address_pairs": told}
+
+
+def mac_of(network_id: str, request: PortRequest) -> EUI:
+    """Return the MAC address of a port.
+
+    A gateway's is its attachment's on the network, always the same: Neutron lets no other port
+    of the network have it, and so keeps an attachment from having two.
+    """
+    if request.mac is not None:
+        return request.mac
+    digest = sha256(f"{network_id} {request.attachment}".encode()).digest()
+    return mac_address(":".join(f"{octet:02x}" for octet in (0x02, *digest[:5])))
+
+
+def shown_port(port: Mapping[str, Any]) -> Port:
+    """Return a port as Neutron shows it."""
+    pairs = [_plain(each.get("ip_address")) for each in port.get("allowed_address_pairs") or ()]
+    fixed = [_plain(each.get("ip_address")) for each in port.get("fixed_ips") or ()]
+    return Port(
+        id=str(port["id"]),
+        attachment=str(port.get("name") or ""),
+        addresses=tuple(_known(pairs) or _known(fixed)),
+    )
+
+
+def _plain(text: object) -> IPAddress | None:
+    """Return an address; ``None`` for a network, which people may allow too."""
+    try:
+        return IPAddress(str(text))
+    except ValueError:
+        return None
+
+
+def _known(addresses: Iterable[IPAddress | None]) -> list[IPAddress]:
+    return [address for address in addresses if address is not None]

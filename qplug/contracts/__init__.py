@@ -10,13 +10,14 @@ from qplug.contracts.dhcp import DhcpDriver, LeaseEvents
 from qplug.contracts.ipam import AddressUsage, FloatingIps, IpamDriver, SubnetUpdates
 from qplug.contracts.l3 import L3Driver
 from qplug.contracts.mac import MacDriver
-from qplug.contracts.quantum import AddressPairs, QuantumDriver
+from qplug.contracts.quantum import AddressMirror, AddressPairs, QuantumDriver
 
 KINDS = ("ipam", "quantum", "mac", "l3", "dhcp")
 """The five kinds of drivers, in the order of the configuration file."""
 
 __all__ = [
     "KINDS",
+    "AddressMirror",
     "AddressPairs",
     "AddressUsage",
     "ApiRange",

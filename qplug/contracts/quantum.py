@@ -3,8 +3,10 @@
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 
+from netaddr import IPAddress
+
 from qplug.contracts.base import Driver
-from qplug.model import AddressPair, Call, Port, PortRequest
+from qplug.model import AddressPair, Call, Port, PortRequest, Subnet
 
 
 class QuantumDriver(Driver):
@@ -114,6 +116,37 @@ class AddressPairs(ABC):
         """Let the port send as exactly these pairs; none means that port security is off.
 
         From then on :meth:`QuantumDriver.ports` shows the addresses of the pairs, if there are any.
+
+        :raises NetworkNotFound: the project has no such network, or it no such port
+        """
+
+
+class AddressMirror(ABC):
+    """A Quantum driver whose service can show others which addresses are where.
+
+    It gives none of them: what it shows is what IPAM gave. A port is made with the addresses of
+    its request. A driver may be told not to mirror, and then does nothing here.
+    """
+
+    @abstractmethod
+    def mirror_subnets(
+        self, call: Call, project_id: str, network_id: str, subnets: Sequence[Subnet]
+    ) -> None:
+        """Show exactly these subnets, beside those that are not of the driver's making.
+
+        :raises NetworkNotFound: the project has no such network
+        """
+
+    @abstractmethod
+    def mirror_addresses(
+        self,
+        call: Call,
+        project_id: str,
+        network_id: str,
+        port_id: str,
+        addresses: Sequence[IPAddress],
+    ) -> None:
+        """Show exactly these addresses of a port.
 
         :raises NetworkNotFound: the project has no such network, or it no such port
         """

@@ -9,6 +9,7 @@ from qplug.errors import InvalidInput, NotSupported
 from qplug.manager.chain import Chain, step
 from qplug.manager.hosts import Hosts
 from qplug.manager.pending import Pending
+from qplug.manager.ports import mirror_subnets
 from qplug.manager.requests import check_network
 from qplug.manager.subnet_changes import SubnetChanges, changed
 from qplug.manager.undo import Undo, all_or_nothing
@@ -72,6 +73,7 @@ class Changing:
         after = changed(before, asked, self._chain.new_id)
         self._hosts.refuse_other_host(before)  # it may have got one since it was looked at
         self._tell_ipam(call, before, after, undo)
+        self._mirror(call, before, after, undo)
         self._hosts.serve_changed(call, before, after, undo)
         return self._updates.end(call, before, after, epoch, changes)
 
@@ -103,6 +105,14 @@ class Changing:
         )
         with step(call, "ipam", "changing subnets"):
             ipam.update_subnets(call, after)
+
+    def _mirror(self, call: Call, before: Network, after: Network, undo: Undo) -> None:
+        late = self._chain.overtime
+        undo.add(
+            f"Quantum may show other subnets of network {before.id} than are recorded",
+            lambda: mirror_subnets(self._chain, late(call), before, before.subnets),
+        )
+        mirror_subnets(self._chain, call, after, after.subnets)
 
 
 def _warn_of_empty(before: Network, after: Network) -> None:

@@ -8,6 +8,7 @@ from qplug.manager.answers import network_id
 from qplug.manager.chain import Chain, step
 from qplug.manager.hosts import Hosts
 from qplug.manager.pending import Pending
+from qplug.manager.ports import mirror_subnets
 from qplug.manager.requests import NetworkSpec, check_network, check_uuid, subnets_of
 from qplug.manager.undo import Attempt, Undo, undoing
 from qplug.manager.waiting import waited
@@ -87,6 +88,12 @@ class Creating:
         )
         with step(call, "ipam", "creating subnets"):
             self._chain.ipam.create_subnets(call, network)
+        if network.adopted:  # any other goes with its subnets
+            undo.add(
+                f"Quantum may show subnets of network {network.id}",
+                lambda: mirror_subnets(self._chain, late(call), network, ()),
+            )
+        mirror_subnets(self._chain, call, network, network.subnets)
         self._hosts.route(call, network, undo)
 
     def _make_in_quantum(self, call: Call, network: Network, undo: Undo) -> Network:

@@ -20,7 +20,7 @@ from qplug.manager.hosts import Hosts
 from qplug.manager.info import Info
 from qplug.manager.ip_filter import IpFilter, IpMatch
 from qplug.manager.pending import Pending
-from qplug.manager.ports import refuse_fixed_pairs, set_address_pairs
+from qplug.manager.ports import refuse_fixed_pairs, tell_addresses
 from qplug.manager.requests import check_wanted
 from qplug.manager.undo import Undo, all_or_nothing
 from qplug.manager.waiting import waited
@@ -178,10 +178,10 @@ class FixedIps:
         """Tell port and DHCP what the vif has from now on."""
         late, vif = self._chain.overtime, before.vif.id
         undo.add(
-            f"the port of vif {vif} keeps other address pairs",
-            lambda: set_address_pairs(self._chain, late(call), before),
+            f"the port of vif {vif} keeps other addresses",
+            lambda: tell_addresses(self._chain, late(call), before),
         )
-        set_address_pairs(self._chain, call, after)
+        tell_addresses(self._chain, call, after)
         undo.add(
             f"DHCP answers vif {vif} with other addresses",
             lambda: self._hosts.change(late(call), before),

@@ -1,9 +1,11 @@
-"""What is asked of Quantum for a vif's port."""
+"""What is asked of Quantum for a vif's port, and to be shown of addresses."""
 
-from qplug.contracts import AddressPairs
+from collections.abc import Sequence
+
+from qplug.contracts import AddressMirror, AddressPairs
 from qplug.errors import NotSupported
 from qplug.manager.chain import Chain, step
-from qplug.model import AddressPair, Call, Capability, Instance, PortRequest
+from qplug.model import AddressPair, Call, Capability, Instance, Network, PortRequest, Subnet
 from qplug.model.ipv6 import link_local
 from qplug.store import VifRecord
 
@@ -36,13 +38,26 @@ def address_pairs(chain: Chain, record: VifRecord) -> tuple[AddressPair, ...]:
     return tuple(AddressPair(mac=record.vif.mac, address=address) for address in addresses)
 
 
-def set_address_pairs(chain: Chain, call: Call, record: VifRecord) -> None:
-    """Let a vif's port send as what the vif has now."""
+def tell_addresses(chain: Chain, call: Call, record: VifRecord) -> None:
+    """Let a vif's port send as what the vif has now, and show it."""
     quantum, network, pairs = chain.quantum, record.network, address_pairs(chain, record)
-    if not pairs or record.port_id is None or not isinstance(quantum, AddressPairs):
+    if record.port_id is None:
         return
-    with step(call, "quantum", "setting address pairs"):
-        quantum.set_address_pairs(call, network.quantum_project, network.id, record.port_id, pairs)
+    port = (network.quantum_project, network.id, record.port_id)
+    if isinstance(quantum, AddressMirror):
+        with step(call, "quantum", "mirroring addresses"):
+            quantum.mirror_addresses(call, *port, [each.address for each in record.allocations])
+    if pairs and isinstance(quantum, AddressPairs):
+        with step(call, "quantum", "setting address pairs"):
+            quantum.set_address_pairs(call, *port, pairs)
+
+
+def mirror_subnets(chain: Chain, call: Call, network: Network, subnets: Sequence[Subnet]) -> None:
+    """Have Quantum show the subnets of a network, if it shows any."""
+    quantum = chain.quantum
+    if isinstance(quantum, AddressMirror):
+        with step(call, "quantum", "mirroring subnets"):
+            quantum.mirror_subnets(call, network.quantum_project, network.id, subnets)
 
 
 def refuse_fixed_pairs(chain: Chain) -> None:

@@ -2,11 +2,14 @@
 
 import logging
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 
+from qplug.errors import NetworkNotFound
 from qplug.manager.chain import Chain, step
 from qplug.manager.hosts import Hosts
+from qplug.manager.ports import mirror_subnets
 from qplug.manager.undo import attempt, noting
 from qplug.model import Call, Capability, Network
 from qplug.store import VifRecord
@@ -106,10 +109,13 @@ class Release:
     def network(self, call: Call, network: Network) -> None:
         """Release all of a network but its subnets in IPAM, which go before.
 
-        An adopted one is left in Quantum.
+        An adopted one is left in Quantum, and shows no subnets of ours.
         """
         self._hosts.stop(call, network)
-        if not network.adopted:
+        if network.adopted:
+            with suppress(NetworkNotFound):  # deleted behind our back
+                mirror_subnets(self._chain, call, network, ())
+        else:
             self.in_quantum(call, network)
 
     def subnets(self, call: Call, network: Network) -> None:

@@ -10,7 +10,7 @@ from qplug.errors import FixedIpAlreadyInUse, FixedIpInvalid
 from qplug.manager.answers import one_more, port_id
 from qplug.manager.chain import Chain, step
 from qplug.manager.hosts import Hosts
-from qplug.manager.ports import port_request, set_address_pairs
+from qplug.manager.ports import mirror_subnets, port_request, tell_addresses
 from qplug.manager.undo import Undo
 from qplug.model import Allocation, Call, Capability, Instance, Network
 from qplug.store import InstanceRecord, VifRecord
@@ -99,14 +99,14 @@ class Settling:
                 port_request(self._chain, instance, record),
             )
             record = replace(record, port_id=port_id(doing, answer))
-        set_address_pairs(self._chain, call, record)
+        tell_addresses(self._chain, call, record)
         self._hosts.change(call, record)
         return record
 
     # --- networks ---
 
     def network(self, call: Call, network: Network) -> None:
-        """Have IPAM keep, and this host serve, the subnets that the store has.
+        """Have IPAM keep, Quantum show and this host serve the subnets that the store has.
 
         :raises DriversChanged, NetworkOnOtherHost: others know of it
         """
@@ -118,6 +118,7 @@ class Settling:
                 ipam.update_subnets(call, network)
             else:
                 ipam.create_subnets(call, network)
+        mirror_subnets(self._chain, call, network, network.subnets)
         self._hosts.serve_changed(call, network, network, Undo())
         if not network.has_gateway:
             with step(call, "l3", "disabling NAT"):

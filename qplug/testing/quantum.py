@@ -13,11 +13,11 @@ from uuid import uuid4
 import pytest
 from netaddr import IPAddress
 
-from qplug.contracts import AddressPairs, QuantumDriver
+from qplug.contracts import AddressMirror, AddressPairs, QuantumDriver
 from qplug.errors import Conflict, NetworkBusy, NetworkNotFound
 from qplug.model import AddressPair, Capability, Port, PortRequest, mac_address
 from qplug.testing.suite import Calls, DriverSuite, provided, race
-from qplug.testing.values import OTHER_PROJECT, PROJECT, call
+from qplug.testing.values import OTHER_PROJECT, PROJECT, call, subnet
 
 _ID = "00000000-0000-4000-8000-000000000000"
 _GATEWAY = PortRequest(attachment="gw-00000000-00")
@@ -57,6 +57,10 @@ class QuantumDriverSuite(DriverSuite, base=True):
         "ports": lambda driver, call: list(driver.ports(call, PROJECT, _ID)),
         "set_address_pairs": lambda driver, call: driver.set_address_pairs(
             call, PROJECT, _ID, _ID, [_PAIR]
+        ),
+        "mirror_subnets": lambda driver, call: driver.mirror_subnets(call, PROJECT, _ID, []),
+        "mirror_addresses": lambda driver, call: driver.mirror_addresses(
+            call, PROJECT, _ID, _ID, []
         ),
     }
 
@@ -311,3 +315,32 @@ class QuantumDriverSuite(DriverSuite, base=True):
         ):
             with pytest.raises(NetworkNotFound):
                 pairs.set_address_pairs(call(), *absent, [_PAIR])
+
+    # --- AddressMirror --------------------------------------------------------------------------
+
+    def test_mirrored_subnets_and_addresses_can_be_set_and_taken_away(
+        self, driver: QuantumDriver
+    ) -> None:
+        mirror = provided(driver, AddressMirror)
+        net = self.made(driver)
+        both = [subnet("10.0.0.0/16"), subnet("fd00:10::/64")]
+        for _ in range(2):  # it may be repeated
+            mirror.mirror_subnets(call(), self.project, net, both)
+        port = driver.attach_port(call(), self.project, net, port_request("vif-1"))
+        several = [IPAddress(text) for text in ("10.0.0.77", "10.0.9.9", "fd00:10::77")]
+        for addresses in (several, several[1:], []):
+            for _ in range(2):
+                mirror.mirror_addresses(call(), self.project, net, port, addresses)
+            (shown,) = driver.ports(call(), self.project, net)
+            assert set(shown.addresses) in (set(addresses), set())
+        for left in (both[:1], []):
+            mirror.mirror_subnets(call(), self.project, net, left)
+        assert driver.port_by_attachment(call(), self.project, net, "vif-1") == port
+
+    def test_what_is_mirrored_goes_with_its_network(self, driver: QuantumDriver) -> None:
+        mirror = provided(driver, AddressMirror)
+        net = self.made(driver)
+        mirror.mirror_subnets(call(), self.project, net, [subnet("10.0.0.0/16")])
+        port = driver.attach_port(call(), self.project, net, port_request())
+        driver.detach_port(call(), self.project, net, port)
+        assert driver.delete_network(call(), self.project, net) is True

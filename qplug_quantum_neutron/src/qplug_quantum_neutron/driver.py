@@ -2,11 +2,12 @@
 
 from collections.abc import Iterator, Sequence
 
+from netaddr import IPAddress
 from oslo_config import cfg
 
-from qplug.contracts import AddressPairs, ApiRange, QuantumDriver
+from qplug.contracts import AddressMirror, AddressPairs, ApiRange, QuantumDriver
 from qplug.errors import AttachedTwice, NetworkBusy, NetworkNotFound, QplugError
-from qplug.model import AddressPair, Call, Capability, Port, PortRequest
+from qplug.model import AddressPair, Call, Capability, Port, PortRequest, Subnet
 from qplug_quantum_neutron.errors import (
     MacTaken,
     NeutronRefused,
@@ -15,13 +16,14 @@ from qplug_quantum_neutron.errors import (
     TooOld,
 )
 from qplug_quantum_neutron.options import GROUP, OPTS
-from qplug_quantum_neutron.ports import MARK, mac_of, security, shown_port, wanted_port
+from qplug_quantum_neutron.ports import MARK, fixed_ips, mac_of, security, shown_port, wanted_port
 from qplug_quantum_neutron.session import Neutron, Thing
+from qplug_quantum_neutron.subnets import Mirrored
 
 NEEDED = ("allowed-address-pairs", "binding", "port-security", "standard-attr-description")
 
 
-class NeutronQuantum(QuantumDriver, AddressPairs):
+class NeutronQuantum(QuantumDriver, AddressPairs, AddressMirror):
     """Networks and ports at Neutron; options in ``[quantum_neutron]``.
 
     A project may use its own networks, those that are shared, and those of the default project.
@@ -116,9 +118,9 @@ class NeutronQuantum(QuantumDriver, AddressPairs):
         :raises MacTaken: another port has the MAC address
         :raises PortNotBound: Neutron cannot connect it to the host
         """
-        self._network(call, project_id, network_id)
-        binds = self._conf[GROUP].bind_ports
-        wanted = wanted_port(project_id, network_id, request, binds=binds)
+        network, options = self._network(call, project_id, network_id), self._conf[GROUP]
+        shows = options.mirror_addresses and bool(network.get("subnets"))
+        wanted = wanted_port(project_id, network_id, request, binds=options.bind_ports, shows=shows)
         try:
             made = self._neutron.post(call, "ports", wanted)
         except NeutronRefused as error:
@@ -176,6 +178,33 @@ class NeutronQuantum(QuantumDriver, AddressPairs):
             if error.status != 404:
                 raise
             raise NetworkNotFound(network_id, project_id) from error
+
+    # --- what is shown of addresses -------------------------------------------------------------
+
+    def mirror_subnets(
+        self, call: Call, project_id: str, network_id: str, subnets: Sequence[Subnet]
+    ) -> None:
+        """Have Neutron show them, if it is to."""
+        if self._conf[GROUP].mirror_addresses:
+            network = self._network(call, project_id, network_id)
+            Mirrored(self._neutron, call, network).become(subnets)
+
+    def mirror_addresses(
+        self,
+        call: Call,
+        project_id: str,
+        network_id: str,
+        port_id: str,
+        addresses: Sequence[IPAddress],
+    ) -> None:
+        """Have Neutron show them, if it is to and has subnets that they can be of."""
+        if not self._conf[GROUP].mirror_addresses:
+            return
+        network = self._network(call, project_id, network_id)
+        if not self._port(call, project_id, network_id, port_id):
+            raise NetworkNotFound(network_id, project_id)
+        if network.get("subnets"):
+            self._neutron.put(call, "ports", port_id, {"fixed_ips": fixed_ips(addresses)})
 
     # --- inside ---------------------------------------------------------------------------------
 

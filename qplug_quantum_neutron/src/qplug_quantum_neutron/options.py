@@ -40,6 +40,12 @@ OPTS: Sequence[cfg.Opt] = (
         help="Tell Neutron the host of each vif, for it to bind the port there. "
         "Takes the role admin or service.",
     ),
+    cfg.BoolOpt(
+        "mirror_addresses",
+        default=False,
+        help="Have Neutron show the subnets of networks and the addresses of ports. It gives none "
+        "of them; networks made before that show none until their subnets change.",
+    ),
 )
 
 AUTH: Sequence[cfg.Opt] = tuple(loading.get_auth_common_conf_options())

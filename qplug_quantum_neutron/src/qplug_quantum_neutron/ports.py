@@ -15,9 +15,13 @@ GATEWAY = "qplug:gateway"
 
 
 def wanted_port(
-    project_id: str, network_id: str, request: PortRequest, *, binds: bool
+    project_id: str, network_id: str, request: PortRequest, *, binds: bool, shows: bool
 ) -> Mapping[str, Any]:
-    """Return the port to be made; it has no addresses by Neutron's choice."""
+    """Return the port to be made; it has no addresses by Neutron's choice.
+
+    :param binds: whether Neutron is told the host
+    :param shows: whether it is told the addresses
+    """
     host = {"binding:host_id": request.host} if binds and request.host else {}
     vif = request.instance_id is not None
     return {
@@ -29,10 +33,15 @@ def wanted_port(
         "device_owner": f"compute:{request.zone or 'nova'}" if vif else GATEWAY,
         "admin_state_up": True,
         "mac_address": str(mac_of(network_id, request)),
-        "fixed_ips": [],
+        "fixed_ips": fixed_ips(request.addresses if shows else ()),
         **security(request.address_pairs),
         **host,
     }
+
+
+def fixed_ips(addresses: Iterable[IPAddress]) -> Sequence[Mapping[str, str]]:
+    """Return addresses as Neutron is told them."""
+    return [{"ip_address": str(address)} for address in addresses]
 
 
 def security(pairs: Sequence[AddressPair]) -> Mapping[str, Any]:

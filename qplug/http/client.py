@@ -86,7 +86,7 @@ class HttpClient:
         :param detail: what the service says; ``None`` if it does not speak like the service
         """
         if answer.status in (401, 403):
-            return ServiceForbids(self._name, self._group, answer.asked, answer.status)
+            return ServiceForbids(self._name, self._group, answer.asked, answer.status, detail)
         if answer.status >= 500:
             found = detail or answer.outline()
             return ServiceFailed(self._name, answer.asked, answer.status, found)

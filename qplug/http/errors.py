@@ -81,6 +81,7 @@ class ServiceForbids(DriverError):
     group: str
     request: str
     status: int
+    detail: str | None = None
 
     def sentence(self) -> str:
         """Say what to set."""
@@ -89,8 +90,9 @@ class ServiceForbids(DriverError):
                 f"{self.service} does not know who asks: {self.request} was answered with 401; "
                 f"check the credentials in [{self.group}]"
             )
+        why = f"{self.status}: {self.detail}" if self.detail else self.status
         return (
-            f"{self.service} forbids {self.request} ({self.status}); "
+            f"{self.service} forbids {self.request} ({why}); "
             f"see in [{self.group}] as whom to ask, or give them the right to"
         )
 

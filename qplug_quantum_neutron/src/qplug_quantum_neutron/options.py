@@ -37,8 +37,8 @@ OPTS: Sequence[cfg.Opt] = (
     cfg.BoolOpt(
         "bind_ports",
         default=True,
-        help="Tell Neutron the host of each vif, for it to bind the port there. "
-        "Takes the role admin or service.",
+        help="Tell Neutron the host of each vif, for it to bind the port there, and that the port "
+        "is of compute. Takes the role admin or service; else say no.",
     ),
     cfg.BoolOpt(
         "mirror_addresses",

@@ -12,6 +12,8 @@ MARK = "qplug"
 """The description of ports that qplug made; people may change their names."""
 GATEWAY = "qplug:gateway"
 """What owns the port of a gateway; that it is no ``network:`` keeps Neutron from deleting it."""
+VIF = "qplug:vif"
+"""What owns a vif's port that is bound nowhere: Neutron lets no tenant delete one of compute."""
 
 
 def wanted_port(
@@ -23,14 +25,13 @@ def wanted_port(
     :param shows: whether it is told the addresses
     """
     host = {"binding:host_id": request.host} if binds and request.host else {}
-    vif = request.instance_id is not None
     return {
         "network_id": network_id,
         "tenant_id": project_id,
         "name": request.attachment,
         "description": MARK,
         "device_id": request.instance_id or request.attachment,
-        "device_owner": f"compute:{request.zone or 'nova'}" if vif else GATEWAY,
+        "device_owner": _owner(request, binds=binds),
         "admin_state_up": True,
         "mac_address": str(mac_of(network_id, request)),
         "fixed_ips": fixed_ips(request.addresses if shows else ()),
@@ -62,6 +63,12 @@ def mac_of(network_id: str, request: PortRequest) -> EUI:
         return request.mac
     digest = sha256(f"{network_id} {request.attachment}".encode()).digest()
     return mac_address(":".join(f"{octet:02x}" for octet in (0x02, *digest[:5])))
+
+
+def _owner(request: PortRequest, *, binds: bool) -> str:
+    if request.instance_id is None:
+        return GATEWAY
+    return f"compute:{request.zone or 'nova'}" if binds else VIF
 
 
 def shown_port(port: Mapping[str, Any]) -> Port:

@@ -147,11 +147,13 @@ class Neutron:
     def _refusal(self, answer: Answer) -> QplugError:
         told = answer.json()
         fault = told.get("NeutronError") if isinstance(told, dict) else None
-        if isinstance(fault, dict) and answer.status not in (401, 403) and answer.status < 500:
-            detail = " ".join(f"{fault.get('message')} {fault.get('detail') or ''}".split())
-            name = str(fault.get("type"))
-            return NeutronRefused("Neutron", answer.asked, answer.status, detail, name)
-        return self._http.refusal(answer, None if fault is None else str(fault))
+        if not isinstance(fault, dict):
+            return self._http.refusal(answer, None if fault is None else str(fault))
+        detail = " ".join(f"{fault.get('message')} {fault.get('detail') or ''}".split())
+        if answer.status in (401, 403) or answer.status >= 500:
+            return self._http.refusal(answer, detail)
+        name = str(fault.get("type"))
+        return NeutronRefused("Neutron", answer.asked, answer.status, detail, name)
 
 
 def _id(id_: str) -> str:

@@ -4,11 +4,13 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 import pytest
+from crashing import LONG
 from neutron import Neutron
 from oslo_config.cfg import ConfigOpts
 
 from qplug.testing.auditing import AuditSuite
 from qplug.testing.crash import KillSuite
+from qplug.testing.crash.repair import finish
 from qplug.testing.crash.stage import Makers
 from qplug.testing.failing import FailSuite
 from qplug.testing.failing.outages import OutageSuite
@@ -17,6 +19,24 @@ from qplug_quantum_neutron.driver import NeutronQuantum
 from qplug_quantum_neutron.options import GROUP
 
 pytestmark = pytest.mark.integration
+
+STRIKE = "works and is unavailable"
+"""What Neutron does when its answer is lost; the others are struck by make test-long."""
+KILLED = ("allocate", "deallocate", "network create", "network delete")
+"""What is killed at each of its points, and finished; the rest is for make test-long."""
+
+
+@pytest.fixture(autouse=True)
+def short(request: pytest.FixtureRequest) -> None:
+    """Leave out what takes minutes, as a port takes Neutron a fifth of a second."""
+    chosen = request.node.callspec.params if hasattr(request.node, "callspec") else {}
+    strike, remedy = chosen.get("strike"), chosen.get("remedy")
+    others = strike is not None and str(strike) != STRIKE
+    others |= remedy is not None and (
+        remedy is not finish or str(chosen["operation"]) not in KILLED
+    )
+    if others and not LONG:
+        pytest.skip("it takes long; run make test-long")
 
 
 class TestFailures(FailSuite):
@@ -47,3 +67,17 @@ class TestKills(KillSuite):
     @pytest.fixture
     def drivers(self, neutron_conf: ConfigOpts) -> Makers:
         return {"quantum": NeutronQuantum}
+
+
+class TestAuditsOfMirror(TestAudits):
+    @pytest.fixture
+    def neutron_conf(self, neutron_conf: ConfigOpts) -> ConfigOpts:
+        neutron_conf.set_override("mirror_addresses", True, GROUP)
+        return neutron_conf
+
+
+class TestOutagesOfMirror(TestOutages):
+    @pytest.fixture
+    def neutron_conf(self, neutron_conf: ConfigOpts) -> ConfigOpts:
+        neutron_conf.set_override("mirror_addresses", True, GROUP)
+        return neutron_conf

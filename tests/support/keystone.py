@@ -88,6 +88,18 @@ class Keystone(Uwsgi):
             wanted = {"service_id": service["id"], "region_id": "R1", "interface": interface}
             self.ask("POST", "endpoints", {"endpoint": {**wanted, "url": url}})
 
+    def make_credential(self, user_id: str, password: str, project: str, secret: str) -> str:
+        """Make an application credential, which only the user may, and return its id."""
+        who = {"user": {"id": user_id, "password": password}}
+        where = {"project": {"name": project, "domain": {"id": "default"}}}
+        auth = {"identity": {"methods": ["password"], "password": who}, "scope": where}
+        administrator, self._token = self._token, ""
+        self._token = self._asked("POST", "auth/tokens", {"auth": auth})[1]
+        wanted = {"application_credential": {"name": "qplug", "secret": secret}}
+        made = self.ask("POST", f"users/{user_id}/application_credentials", wanted)
+        self._token = administrator
+        return str(made["application_credential"]["id"])
+
     def _asked(self, method: str, path: str, wanted: Any) -> tuple[Any, str]:
         connection = HTTPConnection("127.0.0.1", self.port, timeout=60)
         headers = {"Content-Type": "application/json", "X-Auth-Token": self._token}

@@ -10,7 +10,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from documentation import blocks, script, write_files
+from documentation import blocks, script, typed, write_files
 from installing import ROOT, copy_of_checkout
 
 pytestmark = pytest.mark.integration
@@ -73,16 +73,6 @@ def test_the_code_of_the_vendors_page_is_as_tidy_as_ours(tmp_path: Path) -> None
     run_tool("ruff", "check", "--config", settings, ".", where=tmp_path)
     strict = str(ROOT / "setup.cfg")
     run_tool("mypy", "--config-file", strict, "qplug_ipam_ledger/src", where=tmp_path)
-
-
-def typed(text: str, home: Path) -> str:
-    """Type commands where qplug is installed, and return what they print."""
-    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
-    variables = {"HOME": str(home), "XDG_STATE_HOME": str(home), "PATH": path}
-    shell = ["sh", "-eux", "-c", text]
-    done = subprocess.run(shell, env=variables, cwd=home, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    return done.stdout
 
 
 def test_the_commands_of_the_networks_page_run_as_written(tmp_path: Path) -> None:

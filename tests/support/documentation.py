@@ -1,6 +1,9 @@
 """Pages of the documentation as what a reader does who follows them."""
 
+import os
 import re
+import subprocess
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -37,6 +40,19 @@ def blocks(page: str, section: str = "") -> Sequence[Block]:
 def script(page: str, section: str = "") -> str:
     """Return what a reader types who does as the page says, one thing after the other."""
     return "".join(map(_typed, blocks(page, section)))
+
+
+def typed(text: str, home: Path, **variables: str) -> str:
+    """Type commands where qplug is installed, and return what they print.
+
+    :param variables: what the shell has in its environment besides
+    """
+    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    variables = {"HOME": str(home), "XDG_STATE_HOME": str(home), "PATH": path, **variables}
+    shell = ["sh", "-eux", "-c", text]
+    done = subprocess.run(shell, env=variables, cwd=home, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
 
 
 def write_files(page: str, folder: Path) -> Path:

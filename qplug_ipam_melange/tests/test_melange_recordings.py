@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from qplug.testing.http.recordings import Exchange, Replay, sessions
+from qplug.testing.recordings import Exchange, Replay, sessions
 from qplug_ipam_melange.testing import Settings, StandIn
 
 WIRE = Path(__file__).parent / "wire"

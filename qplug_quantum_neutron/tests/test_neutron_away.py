@@ -12,9 +12,9 @@ from oslo_config.cfg import ConfigOpts
 from qplug.api import NetworkApi
 from qplug.builtin.memory_ipam import MemoryIpam
 from qplug.errors import Unavailable
+from qplug.http.server import Answer, Front, Request
 from qplug.model import Instance
 from qplug.testing.fixtures import ApiOf, MakeManager
-from qplug.testing.http import Answer, Front, Request
 from qplug.testing.values import PROJECT, call, network_spec
 from qplug_quantum_neutron.driver import NeutronQuantum
 from qplug_quantum_neutron.options import GROUP, OPTS

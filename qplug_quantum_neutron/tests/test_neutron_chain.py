@@ -8,13 +8,13 @@ from crashing import LONG
 from neutron import Neutron
 from oslo_config.cfg import ConfigOpts
 
+from qplug.http.server import Front
 from qplug.testing.auditing import AuditSuite
 from qplug.testing.crash import KillSuite
 from qplug.testing.crash.repair import finish
 from qplug.testing.crash.stage import Makers
 from qplug.testing.failing import FailSuite
 from qplug.testing.failing.outages import OutageSuite
-from qplug.testing.http import Front
 from qplug_quantum_neutron.driver import NeutronQuantum
 from qplug_quantum_neutron.options import GROUP
 

@@ -18,7 +18,7 @@ from oslo_config.cfg import ConfigOpts
 from qplug.config import load_config
 from qplug.config.check import problems
 from qplug.errors import ConfigInvalid
-from qplug.testing.http import Answer, Front, Request, StandIn
+from qplug.http.server import Answer, Front, Request, StandIn
 from qplug.testing.requirements import require
 from qplug_quantum_neutron.driver import NeutronQuantum
 from qplug_quantum_neutron.options import GROUP, OPTS, list_opts

@@ -14,10 +14,10 @@ from oslo_config.cfg import ConfigOpts
 from qplug.api import NetworkApi
 from qplug.errors import AttachedTwice, NetworkBusy, NetworkNotFound
 from qplug.http.errors import NotTheService, ServiceForbids, ServiceUnreachable
+from qplug.http.server import Front
 from qplug.model import AddressPair, PortRequest
 from qplug.testing.chain import instance
 from qplug.testing.fixtures import ApiOf, MakeManager
-from qplug.testing.http import Front
 from qplug.testing.quantum import port_request
 from qplug.testing.suite import race
 from qplug.testing.values import DEFAULT_PROJECT, OTHER_PROJECT, PROJECT, call, network_spec
@@ -28,6 +28,7 @@ from qplug_quantum_neutron.options import GROUP
 pytestmark = pytest.mark.integration
 
 GATEWAY = PortRequest(attachment="gw-0123456789a")
+ELSEWHERE = "5b0f2c1e-7a44-4a0e-9d53-6f1f0c2b8e11"
 AsWhom = Callable[[str], NeutronQuantum]
 
 
@@ -183,6 +184,16 @@ def test_ports_and_networks_of_others_are_not_ours(
     assert driver.network_exists(call(), PROJECT, theirs["network"]["id"])
 
 
+def test_what_another_site_made_is_not_ours(
+    driver: NeutronQuantum, neutron_conf: ConfigOpts, net: str
+) -> None:
+    driver.attach_port(call(), PROJECT, net, port_request("vif-1"))
+    neutron_conf.set_override("site", "north", GROUP)
+    assert list(driver.networks(call(), PROJECT)) == []
+    assert list(driver.ports(call(), PROJECT, net)) == []
+    assert driver.port_by_attachment(call(), PROJECT, net, "vif-1") is None
+
+
 def test_a_network_with_a_strangers_port_is_busy(
     driver: NeutronQuantum, neutron: Neutron, net: str
 ) -> None:
@@ -309,7 +320,7 @@ def test_a_refusal_without_a_name_is_told_in_neutrons_words(
     assert raised.value.type == "AllowedAddressPairExhausted"
 
 
-@pytest.mark.parametrize("id_", ["", "x", "../networks", "a?b=c", "é", str(uuid4())])
+@pytest.mark.parametrize("id_", ["", "x", "../networks", "a?b=c", "é", ELSEWHERE])
 def test_what_is_no_id_is_not_there(driver: NeutronQuantum, net: str, id_: str) -> None:
     if id_:
         assert not driver.network_exists(call(), PROJECT, id_)

@@ -9,9 +9,9 @@ from neutron import Neutron
 from oslo_config.cfg import ConfigOpts
 
 from qplug.api import NetworkApi
+from qplug.http.server import Front
 from qplug.model import Instance
 from qplug.testing.fixtures import ApiOf, MakeManager
-from qplug.testing.http import Front
 from qplug.testing.quantum import port_request
 from qplug.testing.values import PROJECT, call, network_spec
 from qplug_quantum_neutron.driver import NeutronQuantum

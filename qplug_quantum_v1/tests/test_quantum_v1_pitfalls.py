@@ -215,6 +215,15 @@ def test_networks_of_others_are_not_ours(driver: QuantumV1, quantum: StandIn, ne
     assert list(driver.networks(call(), PROJECT)) == [net]
 
 
+def test_networks_of_another_site_are_not_ours(
+    driver: QuantumV1, quantum_conf: ConfigOpts, net: str
+) -> None:
+    quantum_conf.set_override("site", "north", GROUP)
+    theirs = driver.create_network(call(), PROJECT, "red", key=str(uuid4()))
+    assert list(driver.networks(call(), PROJECT)) == [theirs]
+    assert driver.network_name(call(), PROJECT, net) == "blue"
+
+
 def test_a_network_without_a_name_has_an_empty_one(driver: QuantumV1, quantum: StandIn) -> None:
     made = quantum.state.create_network(PROJECT, "")
     assert driver.network_name(call(), PROJECT, made.id) == ""

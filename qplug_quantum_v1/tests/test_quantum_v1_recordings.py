@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from qplug.testing.http.recordings import Replay, sessions
+from qplug.testing.recordings import Replay, sessions
 from qplug_quantum_v1.testing import Settings, StandIn
 
 WIRE = Path(__file__).parent / "wire"

@@ -5,12 +5,12 @@ from collections.abc import Callable
 import pytest
 
 from qplug.errors import QplugError
+from qplug.http.server import StandIn
 from qplug.testing.crash.judge import changes_in, faults_in
 from qplug.testing.crash.operations import Operation
 from qplug.testing.failing.judging import not_held
 from qplug.testing.failing.rounds import Scene
 from qplug.testing.failing.scene import ALL_OR_NOTHING, DEALLOCATE, DELETE, SceneSuite
-from qplug.testing.http import StandIn
 
 STRUCK = [each for each in ALL_OR_NOTHING if each.name != "network set"]
 REQUESTS = 100

@@ -16,7 +16,7 @@ from qplug_quantum_neutron.errors import (
     TooOld,
 )
 from qplug_quantum_neutron.options import GROUP, OPTS
-from qplug_quantum_neutron.ports import MARK, fixed_ips, mac_of, security, shown_port, wanted_port
+from qplug_quantum_neutron.ports import fixed_ips, mac_of, security, shown_port, wanted_port
 from qplug_quantum_neutron.session import Neutron, Thing
 from qplug_quantum_neutron.subnets import Mirrored
 
@@ -66,7 +66,7 @@ class NeutronQuantum(QuantumDriver, AddressPairs, AddressMirror):
         """
         if found := self.network_by_key(call, project_id, key):
             return found
-        wanted = {"name": label, "tenant_id": project_id, "description": f"{MARK} {key}"}
+        wanted = {"name": label, "tenant_id": project_id, "description": f"{self._site} {key}"}
         try:
             return str(self._neutron.post(call, "networks", wanted)["id"])
         except NeutronRefused as error:
@@ -74,7 +74,7 @@ class NeutronQuantum(QuantumDriver, AddressPairs, AddressMirror):
 
     def network_by_key(self, call: Call, project_id: str, key: str) -> str | None:
         """Look for the mark."""
-        query = {"tenant_id": project_id, "description": f"{MARK} {key}", "fields": "id"}
+        query = {"tenant_id": project_id, "description": f"{self._site} {key}", "fields": "id"}
         found = next(self._neutron.find(call, "networks", query), None)
         return None if found is None else str(found["id"])
 
@@ -104,7 +104,7 @@ class NeutronQuantum(QuantumDriver, AddressPairs, AddressMirror):
         """Yield the ids of the project's networks that are marked."""
         query = {"tenant_id": project_id, "fields": ["id", "description"]}
         for each in self._neutron.find(call, "networks", query):
-            if str(each.get("description") or "").startswith(f"{MARK} "):
+            if str(each.get("description") or "").startswith(f"{self._site} "):
                 yield str(each["id"])
 
     # --- ports ----------------------------------------------------------------------------------
@@ -120,7 +120,14 @@ class NeutronQuantum(QuantumDriver, AddressPairs, AddressMirror):
         """
         network, options = self._network(call, project_id, network_id), self._conf[GROUP]
         shows = options.mirror_addresses and bool(network.get("subnets"))
-        wanted = wanted_port(project_id, network_id, request, binds=options.bind_ports, shows=shows)
+        wanted = wanted_port(
+            project_id,
+            network_id,
+            request,
+            site=options.site,
+            binds=options.bind_ports,
+            shows=shows,
+        )
         try:
             made = self._neutron.post(call, "ports", wanted)
         except NeutronRefused as error:
@@ -146,7 +153,7 @@ class NeutronQuantum(QuantumDriver, AddressPairs, AddressMirror):
         query = {"name": attachment, "tenant_id": project_id, "fields": "id"}
         found = [
             str(each["id"])
-            for each in self._neutron.find(call, "ports", {**query, **_ours(network_id)})
+            for each in self._neutron.find(call, "ports", {**query, **self._ours(network_id)})
         ]
         if len(found) > 1:
             raise AttachedTwice(network_id, attachment, found)
@@ -156,7 +163,7 @@ class NeutronQuantum(QuantumDriver, AddressPairs, AddressMirror):
         """Yield those that are marked."""
         self._network(call, project_id, network_id)
         fields = ["id", "name", "allowed_address_pairs", "fixed_ips"]
-        query = {**_ours(network_id), "fields": fields}
+        query = {**self._ours(network_id), "fields": fields}
         for each in self._neutron.find(call, "ports", query):
             yield shown_port(each)
 
@@ -187,7 +194,7 @@ class NeutronQuantum(QuantumDriver, AddressPairs, AddressMirror):
         """Have Neutron show them, if it is to."""
         if self._conf[GROUP].mirror_addresses:
             network = self._network(call, project_id, network_id)
-            Mirrored(self._neutron, call, network).become(subnets)
+            Mirrored(self._neutron, call, network, self._site).become(subnets)
 
     def mirror_addresses(
         self,
@@ -221,6 +228,13 @@ class NeutronQuantum(QuantumDriver, AddressPairs, AddressMirror):
             return network
         raise NetworkNotFound(network_id, project_id)
 
+    @property
+    def _site(self) -> str:
+        return str(self._conf[GROUP].site)
+
+    def _ours(self, network_id: str) -> dict[str, str]:
+        return {"network_id": network_id, "description": self._site}
+
     def _port(self, call: Call, project_id: str, network_id: str, port_id: str) -> bool:
         """Say whether the project has the port on the network."""
         where = {"network_id": network_id, "tenant_id": project_id}
@@ -245,10 +259,6 @@ class NeutronQuantum(QuantumDriver, AddressPairs, AddressMirror):
             mac = str(mac_of(network_id, request))
             raise MacTaken(mac, network_id, error.detail) from error
         return found
-
-
-def _ours(network_id: str) -> dict[str, str]:
-    return {"network_id": network_id, "description": MARK}
 
 
 def _owner(network: Thing) -> str:

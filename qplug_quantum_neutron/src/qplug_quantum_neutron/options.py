@@ -34,6 +34,14 @@ OPTS: Sequence[cfg.Opt] = (
     cfg.IntOpt(
         "page_size", default=500, min=1, help="How many elements of a list to ask for at once."
     ),
+    cfg.StrOpt(
+        "site",
+        default="qplug",
+        max_length=36,
+        regex=r"\S+",
+        help="The word by which networks and ports are marked as made here. Give each store one of "
+        "its own where several share one Neutron.",
+    ),
     cfg.BoolOpt(
         "bind_ports",
         default=True,

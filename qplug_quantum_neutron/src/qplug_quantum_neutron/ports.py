@@ -8,8 +8,6 @@ from netaddr import EUI, IPAddress
 
 from qplug.model import AddressPair, Port, PortRequest, mac_address
 
-MARK = "qplug"
-"""The description of ports that qplug made; people may change their names."""
 GATEWAY = "qplug:gateway"
 """What owns the port of a gateway; that it is no ``network:`` keeps Neutron from deleting it."""
 VIF = "qplug:vif"
@@ -17,10 +15,17 @@ VIF = "qplug:vif"
 
 
 def wanted_port(
-    project_id: str, network_id: str, request: PortRequest, *, binds: bool, shows: bool
+    project_id: str,
+    network_id: str,
+    request: PortRequest,
+    *,
+    site: str,
+    binds: bool,
+    shows: bool,
 ) -> Mapping[str, Any]:
     """Return the port to be made; it has no addresses by Neutron's choice.
 
+    :param site: its description, by which it is known as one of ours
     :param binds: whether Neutron is told the host
     :param shows: whether it is told the addresses
     """
@@ -29,7 +34,7 @@ def wanted_port(
         "network_id": network_id,
         "tenant_id": project_id,
         "name": request.attachment,
-        "description": MARK,
+        "description": site,
         "device_id": request.instance_id or request.attachment,
         "device_owner": _owner(request, binds=binds),
         "admin_state_up": True,

@@ -6,29 +6,32 @@ from typing import Any
 from netaddr import IPNetwork
 
 from qplug.model import Call, Subnet
-from qplug_quantum_neutron.ports import MARK
 from qplug_quantum_neutron.session import Neutron, Thing
 
 Wanted = Mapping[str, Any]
 
 
 class Mirrored:
-    """The subnets of one network in Neutron: ours are marked with the id of the subnet here."""
+    """The subnets of one network in Neutron: ours are marked with the id of the subnet here.
 
-    def __init__(self, neutron: Neutron, call: Call, network: Thing) -> None:
+    :param site: the word that begins the marks
+    """
+
+    def __init__(self, neutron: Neutron, call: Call, network: Thing, site: str) -> None:
         self._neutron = neutron
         self._call = call
         self._network = network
+        self._site = site
 
     def become(self, subnets: Sequence[Subnet]) -> None:
         """Have ours be these.
 
         A subnet of others with the same addresses is shown already, and no second one is possible.
         """
-        wanted = {f"{MARK} {subnet.id}": subnet for subnet in subnets}
+        wanted = {f"{self._site} {subnet.id}": subnet for subnet in subnets}
         there = list(self._there())
-        ours = {mark: each for each in there if (mark := _mark(each)) is not None}
-        taken = {IPNetwork(str(each["cidr"])) for each in there if _mark(each) is None}
+        ours = {mark: each for each in there if (mark := self._mark(each)) is not None}
+        taken = {IPNetwork(str(each["cidr"])) for each in there if self._mark(each) is None}
         for mark, each in ours.items():
             if mark not in wanted:
                 self._neutron.delete(self._call, "subnets", str(each["id"]))
@@ -59,6 +62,11 @@ class Mirrored:
             **_changeable(subnet),
         }
 
+    def _mark(self, subnet: Thing) -> str | None:
+        """Return the mark of a subnet that was made here."""
+        said = str(subnet.get("description") or "")
+        return said if said.startswith(f"{self._site} ") else None
+
 
 def _changeable(subnet: Subnet) -> Wanted:
     """Return what may change while a subnet is in use."""
@@ -70,9 +78,3 @@ def _changeable(subnet: Subnet) -> Wanted:
             for route in subnet.routes
         ],
     }
-
-
-def _mark(subnet: Thing) -> str | None:
-    """Return the mark of a subnet that qplug made."""
-    said = str(subnet.get("description") or "")
-    return said if said.startswith(f"{MARK} ") else None

@@ -49,7 +49,7 @@ class QuantumV1(QuantumDriver):
         self, call: Call, project_id: str, label: str, *, key: str, zone: str | None = None
     ) -> str:
         """Make a network whose name has the key, unless there is one."""
-        wanted = {"name": marked(label, key), **({"nova_id": zone} if zone else {})}
+        wanted = {"name": marked(label, self._site, key), **({"nova_id": zone} if zone else {})}
         made = self.network_by_key(call, project_id, key)
         return made or self._quantum.post(call, project_id, "networks", body={"network": wanted})
 
@@ -176,8 +176,13 @@ class QuantumV1(QuantumDriver):
         """Yield ids and keys of the networks that are marked."""
         path = ("networks", "detail")
         for each in self._quantum.get(call, project_id, *path, holding="networks"):
-            if key := read(each.get("name")).key:
-                yield str(each["id"]), key
+            name = read(each.get("name"))
+            if name.key and name.site == self._site:
+                yield str(each["id"]), name.key
+
+    @property
+    def _site(self) -> str:
+        return str(self._conf[GROUP].site)
 
     def _attachment(self, call: Call, project_id: str, network_id: str, port_id: str) -> str | None:
         path = ("networks", network_id, "ports", port_id, "attachment")

@@ -11,23 +11,25 @@ from qplug.errors import InvalidInput
 
 LONGEST = 255
 """Characters of a name in Quantum's database."""
-MARKED = re.compile(r"(?s)(.*) \(qplug ([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})\)")
+MARKED = re.compile(r"(?s)(.*) \(([\w-]+) ([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})\)")
 
 
 class Marked(NamedTuple):
     """A name, taken apart."""
 
     label: str
-    key: str | None
-    """Of the wish that made the network; ``None`` if it is another's network."""
+    site: str | None = None
+    """By which the network was made; ``None`` if it has no mark."""
+    key: str | None = None
+    """Of the wish that made it."""
 
 
-def marked(label: str, key: str) -> str:
+def marked(label: str, site: str, key: str) -> str:
     """Return the name of a network that is made for a wish.
 
     :raises InvalidInput: Quantum has no room for it
     """
-    name = f"{label} (qplug {key})"
+    name = f"{label} ({site} {key})"
     if len(name) > LONGEST:
         room = LONGEST - (len(name) - len(label))
         wanted = f"at most {room} characters, as Quantum keeps it in a name beside qplug's mark"
@@ -38,4 +40,4 @@ def marked(label: str, key: str) -> str:
 def read(name: str | None) -> Marked:
     """Take a name apart."""
     found = MARKED.fullmatch(name or "")
-    return Marked(found[1], found[2]) if found else Marked(name or "", None)
+    return Marked(*found.groups()) if found else Marked(name or "")

@@ -24,6 +24,14 @@ OPTS: Sequence[cfg.Opt] = (
         choices=["v1.1", "v1.0"],
         help="Which version of the API to speak; servers before essex-2 know v1.0 alone.",
     ),
+    cfg.StrOpt(
+        "site",
+        default="qplug",
+        max_length=36,
+        regex=r"[\w-]+",
+        help="The word by which networks are marked as made here. Give each store one of its own "
+        "where several share one Quantum.",
+    ),
     *http_options("Quantum"),
     cfg.DictOpt(
         "headers",

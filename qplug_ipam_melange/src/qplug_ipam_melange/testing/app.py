@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
 
-from qplug.testing.http import Answer, Request
+from qplug.http.server import Answer, Request
 from qplug_ipam_melange.testing.faults import NO_SUCH, Fault, Spinning, TextFault
 from qplug_ipam_melange.testing.messages import Document, rendered, segments
 from qplug_ipam_melange.testing.resources import (

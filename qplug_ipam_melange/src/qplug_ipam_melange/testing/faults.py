@@ -3,7 +3,7 @@
 from http import HTTPStatus
 from typing import Any
 
-from qplug.testing.http.standin import Hangs
+from qplug.http.server.standin import Hangs
 
 MALFORMED = (
     "The server could not comply with the request"

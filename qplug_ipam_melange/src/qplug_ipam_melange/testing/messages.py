@@ -7,7 +7,7 @@ from typing import Any
 from urllib.parse import unquote
 from xml.dom import minidom
 
-from qplug.testing.http import Answer, Request
+from qplug.http.server import Answer, Request
 
 Document = dict[str, Any]
 

@@ -2,15 +2,15 @@
 
 from datetime import UTC, datetime
 
-from qplug.testing import http
-from qplug.testing.http import Answer, Request
+from qplug.http import server
+from qplug.http.server import Answer, Request
 from qplug_ipam_melange.testing import app
 from qplug_ipam_melange.testing.settings import Settings
 from qplug_ipam_melange.testing.state.addresses import purge
 from qplug_ipam_melange.testing.state.tables import Tables
 
 
-class StandIn(http.StandIn):
+class StandIn(server.StandIn):
     """A Melange server in memory.
 
     As the original does, it hangs when an IPv6 block was used up, until it restarts.

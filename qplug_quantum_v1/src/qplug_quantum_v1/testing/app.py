@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import unquote
 
-from qplug.testing.http import Answer, Request
+from qplug.http.server import Answer, Request
 from qplug_quantum_v1.testing import bodies, faults
 from qplug_quantum_v1.testing.formats import rendered, suffix, wants_xml
 from qplug_quantum_v1.testing.state import Network, Port, State

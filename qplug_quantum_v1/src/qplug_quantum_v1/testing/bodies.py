@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 from xml.etree import ElementTree
 
-from qplug.testing.http import Request
+from qplug.http.server import Request
 from qplug_quantum_v1.testing.faults import Unreadable, bad
 from qplug_quantum_v1.testing.formats import wants_xml
 from qplug_quantum_v1.testing.settings import Settings

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import Any
 from xml.sax.saxutils import escape, quoteattr
 
-from qplug.testing.http import Request
+from qplug.http.server import Request
 
 ATTRIBUTES = {
     "version": ("id", "status"),

@@ -1,13 +1,13 @@
 """The stand-in: a whole Quantum server, with switches for what goes wrong."""
 
-from qplug.testing import http
-from qplug.testing.http import Answer, Request
+from qplug.http import server
+from qplug.http.server import Answer, Request
 from qplug_quantum_v1.testing import app
 from qplug_quantum_v1.testing.settings import Settings
 from qplug_quantum_v1.testing.state import State
 
 
-class StandIn(http.StandIn):
+class StandIn(server.StandIn):
     """A Quantum server of 2012 in memory."""
 
     def __init__(self, settings: Settings | None = None, port: int = 0) -> None:

@@ -9,8 +9,8 @@ requests.get(service.url)
 service.outage = True
 """
 
-from qplug.testing.http.front import Front
-from qplug.testing.http.messages import Answer, Request
-from qplug.testing.http.standin import StandIn
+from qplug.http.server.front import Front
+from qplug.http.server.messages import Answer, Request
+from qplug.http.server.standin import StandIn
 
 __all__ = ["Answer", "Front", "Request", "StandIn"]

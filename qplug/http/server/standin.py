@@ -8,9 +8,9 @@ from time import monotonic
 from types import TracebackType
 from typing import Self
 
-from qplug.testing.http.listener import HOST, Listener
-from qplug.testing.http.messages import Answer, Request
-from qplug.testing.http.mishaps import Mishap, Mishaps, failure
+from qplug.http.server.listener import HOST, Listener
+from qplug.http.server.messages import Answer, Request
+from qplug.http.server.mishaps import Mishap, Mishaps, failure
 
 GUARD = 60.0
 """Seconds after which a server that hangs ends a connection: a client without a timeout fails."""

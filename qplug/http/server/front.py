@@ -3,8 +3,8 @@
 from http.client import HTTPConnection, HTTPException
 from urllib.parse import urlsplit
 
-from qplug.testing.http.messages import Answer, Request
-from qplug.testing.http.standin import StandIn
+from qplug.http.server.messages import Answer, Request
+from qplug.http.server.standin import StandIn
 
 PATIENCE = 60
 """Seconds that the server has for an answer."""

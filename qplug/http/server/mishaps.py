@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 from http import HTTPStatus
 from threading import Lock
 
-from qplug.testing.http.messages import Answer, Request
+from qplug.http.server.messages import Answer, Request
 
 
 @dataclass(frozen=True)

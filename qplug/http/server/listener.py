@@ -7,7 +7,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Event, Lock, Thread
 from typing import Any
 
-from qplug.testing.http.messages import Answer, Request, lower_case
+from qplug.http.server.messages import Answer, Request, lower_case
 
 HOST = "127.0.0.1"
 POLL = 0.02

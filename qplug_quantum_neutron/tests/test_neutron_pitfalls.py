@@ -8,6 +8,7 @@ from uuid import uuid4
 
 import pytest
 from keystoneauth1 import loading
+from netaddr import IPRange
 from neutron import Neutron
 from oslo_config.cfg import ConfigOpts
 
@@ -15,6 +16,7 @@ from qplug.api import NetworkApi
 from qplug.errors import AttachedTwice, NetworkBusy, NetworkNotFound
 from qplug.http.errors import NotTheService, ServiceForbids, ServiceUnreachable
 from qplug.http.server import Front
+from qplug.manager import SubnetChanges
 from qplug.model import AddressPair, PortRequest
 from qplug.testing.chain import instance
 from qplug.testing.fixtures import ApiOf, MakeManager
@@ -22,7 +24,13 @@ from qplug.testing.quantum import port_request
 from qplug.testing.suite import race
 from qplug.testing.values import DEFAULT_PROJECT, OTHER_PROJECT, PROJECT, call, network_spec
 from qplug_quantum_neutron.driver import NeutronQuantum
-from qplug_quantum_neutron.errors import MacTaken, NeutronRefused, PortNotBound, QuotaExceeded
+from qplug_quantum_neutron.errors import (
+    AddressTaken,
+    MacTaken,
+    NeutronRefused,
+    PortNotBound,
+    QuotaExceeded,
+)
 from qplug_quantum_neutron.options import GROUP
 
 pytestmark = pytest.mark.integration
@@ -372,6 +380,22 @@ class TestMirror:
         api.deallocate_for_instance(mine.id)
         api.delete("blue")
         assert neutron.ask("GET", "networks")["networks"] == []
+
+    def test_an_address_that_neutron_gave_to_another_port_is_a_conflict_and_leaves_nothing(
+        self, api: NetworkApi, neutron: Neutron
+    ) -> None:
+        made = api.create(network_spec("10.0.0.0/24", label="blue"))
+        stranger(neutron, made.id, fixed_ips=[{"ip_address": "10.0.0.2"}])
+        with pytest.raises(
+            AddressTaken, match=r"10\.0\.0\.2 .* Reserve it with 'qplug network set"
+        ):
+            api.allocate_for_instance(instance())
+        assert api.get_pending() == []
+        assert len(ports_of(neutron, made.id)) == 1
+        api.update("blue", subnets=SubnetChanges(reserved=(IPRange("10.0.0.2", "10.0.0.2"),)))
+        mine = instance()
+        api.allocate_for_instance(mine)
+        assert told(neutron, mine.id) == {"10.0.0.3"}
 
     def test_an_adopted_network_keeps_the_subnets_of_others_and_loses_ours(
         self, api: NetworkApi, neutron: Neutron

@@ -9,6 +9,7 @@ from qplug.contracts import AddressMirror, AddressPairs, ApiRange, QuantumDriver
 from qplug.errors import AttachedTwice, NetworkBusy, NetworkNotFound, QplugError
 from qplug.model import AddressPair, Call, Capability, Port, PortRequest, Subnet
 from qplug_quantum_neutron.errors import (
+    AddressTaken,
     MacTaken,
     NeutronRefused,
     PortNotBound,
@@ -70,7 +71,7 @@ class NeutronQuantum(QuantumDriver, AddressPairs, AddressMirror):
         try:
             return str(self._neutron.post(call, "networks", wanted)["id"])
         except NeutronRefused as error:
-            raise _named(error, project_id) from error
+            raise _named(error, project_id, label) from error
 
     def network_by_key(self, call: Call, project_id: str, key: str) -> str | None:
         """Look for the mark."""
@@ -116,6 +117,7 @@ class NeutronQuantum(QuantumDriver, AddressPairs, AddressMirror):
 
         :raises QuotaExceeded: the project may have no more
         :raises MacTaken: another port has the MAC address
+        :raises AddressTaken: addresses are shown, and another port has one of them
         :raises PortNotBound: Neutron cannot connect it to the host
         """
         network, options = self._network(call, project_id, network_id), self._conf[GROUP]
@@ -160,12 +162,13 @@ class NeutronQuantum(QuantumDriver, AddressPairs, AddressMirror):
         return found[0] if found else None
 
     def ports(self, call: Call, project_id: str, network_id: str) -> Iterator[Port]:
-        """Yield those that are marked."""
+        """Yield those that are marked, and have the name of an attachment."""
         self._network(call, project_id, network_id)
         fields = ["id", "name", "allowed_address_pairs", "fixed_ips"]
         query = {**self._ours(network_id), "fields": fields}
         for each in self._neutron.find(call, "ports", query):
-            yield shown_port(each)
+            if each.get("name"):
+                yield shown_port(each)
 
     def set_address_pairs(
         self,
@@ -211,7 +214,10 @@ class NeutronQuantum(QuantumDriver, AddressPairs, AddressMirror):
         if not self._port(call, project_id, network_id, port_id):
             raise NetworkNotFound(network_id, project_id)
         if network.get("subnets"):
-            self._neutron.put(call, "ports", port_id, {"fixed_ips": fixed_ips(addresses)})
+            try:
+                self._neutron.put(call, "ports", port_id, {"fixed_ips": fixed_ips(addresses)})
+            except NeutronRefused as error:
+                raise _named(error, project_id, network_id) from error
 
     # --- inside ---------------------------------------------------------------------------------
 
@@ -253,7 +259,7 @@ class NeutronQuantum(QuantumDriver, AddressPairs, AddressMirror):
         if error.type == "NetworkNotFound":
             raise NetworkNotFound(network_id, project_id) from error
         if error.type != "MacAddressInUse":
-            raise _named(error, project_id) from error
+            raise _named(error, project_id, network_id) from error
         found = self.port_by_attachment(call, project_id, network_id, request.attachment)
         if found is None:
             mac = str(mac_of(network_id, request))
@@ -265,5 +271,10 @@ def _owner(network: Thing) -> str:
     return str(network.get("tenant_id") or network.get("project_id"))
 
 
-def _named(error: NeutronRefused, project_id: str) -> QplugError:
-    return QuotaExceeded(project_id, error.detail) if error.type == "OverQuota" else error
+def _named(error: NeutronRefused, project_id: str, network: str) -> QplugError:
+    """Return what a refusal means; itself if there is no better name for it."""
+    if error.type == "OverQuota":
+        return QuotaExceeded(project_id, error.detail)
+    if error.type == "IpAddressAlreadyAllocated":
+        return AddressTaken(network, error.detail)
+    return error

@@ -62,6 +62,21 @@ class MacTaken(Conflict):
 
 
 @dataclass(eq=False)
+class AddressTaken(Conflict):
+    """Neutron shows an address as another port's, so it cannot be shown as this one's."""
+
+    network: str
+    detail: str
+
+    def sentence(self) -> str:
+        """Say how to keep clear of it."""
+        return (
+            f"an address is another port's of network '{self.network}' in Neutron: {self.detail} "
+            "Reserve it with 'qplug network set --reserve', or delete that port"
+        )
+
+
+@dataclass(eq=False)
 class TooOld(DriverError):
     """Neutron cannot do all that the driver needs."""
 

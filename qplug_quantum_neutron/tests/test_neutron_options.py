@@ -54,6 +54,12 @@ def test_all_ways_to_log_in_may_be_configured(tmp_path: Path) -> None:
     NeutronQuantum(load_config([str(file)])).close()
 
 
+def test_a_sample_tells_of_nothing_that_is_not_there(qplug: Commands) -> None:
+    done = qplug("config sample")
+    assert (done.code, done.err) == (0, "")
+    assert "#application_credential_secret" in done.out
+
+
 @pytest.mark.parametrize(
     ("said", "reason"),
     [

@@ -1,6 +1,8 @@
 """Options of the group ``[quantum_neutron]``."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from importlib.metadata import entry_points
 
 from keystoneauth1 import loading
 from oslo_config import cfg
@@ -61,11 +63,13 @@ AUTH: Sequence[cfg.Opt] = tuple(loading.get_auth_common_conf_options())
 
 def list_opts() -> Sequence[tuple[str, Sequence[cfg.Opt]]]:
     """Return the options for ``oslo.config.opts``, with those of all ways to log in."""
-    ways = {
-        option.dest: option
-        for name in sorted(loading.get_available_plugin_names())
-        for option in loading.get_auth_plugin_conf_options(name)
-    }
-    for option in (*OPTS, *AUTH):
-        ways.pop(option.dest, None)
+    taken = {option.dest for option in (*OPTS, *AUTH)}
+    ways = {option.dest: option for option in _of_ways() if option.dest not in taken}
     return [(GROUP, [*OPTS, *AUTH, *ways.values()])]
+
+
+def _of_ways() -> Iterator[cfg.Opt]:
+    """Yield the options of keystoneauth's plugins, but for those that lack what they need."""
+    for point in sorted(entry_points(group=loading.PLUGIN_NAMESPACE)):
+        with suppress(Exception):
+            yield from loading.get_auth_plugin_conf_options(point.load()())

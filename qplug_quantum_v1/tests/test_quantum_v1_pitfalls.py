@@ -10,7 +10,7 @@ from uuid import uuid4
 import pytest
 from oslo_config.cfg import ConfigOpts
 
-from qplug.errors import Conflict, InvalidInput, NetworkNotFound
+from qplug.errors import Conflict, InvalidInput, NetworkNotFound, NotSupported
 from qplug.http.errors import (
     NotTheService,
     ServiceFailed,
@@ -18,9 +18,11 @@ from qplug.http.errors import (
     ServiceUnreachable,
 )
 from qplug.model import PortRequest
+from qplug.testing.chain import instance
+from qplug.testing.fixtures import ApiOf, MakeManager
 from qplug.testing.quantum import port_request
 from qplug.testing.suite import race
-from qplug.testing.values import PROJECT, call
+from qplug.testing.values import PROJECT, call, network_spec
 from qplug_quantum_v1.driver import QuantumV1
 from qplug_quantum_v1.errors import AttachedElsewhere, VersionNotServed
 from qplug_quantum_v1.options import GROUP
@@ -173,6 +175,19 @@ def bodies_of(quantum: StandIn) -> list[bytes]:
 
     quantum.answer = noting  # type: ignore[method-assign]
     return seen
+
+
+def test_a_port_whose_pairs_cannot_change_gets_no_other_addresses(
+    make_manager: MakeManager, api_of: ApiOf, conf: ConfigOpts, driver: QuantumV1
+) -> None:
+    api = api_of(make_manager(quantum=driver))
+    api.create(network_spec("10.0.0.0/24", label="blue"))
+    mine = instance()
+    api.allocate_for_instance(mine)
+    api.add_fixed_ip_to_instance(mine.id, "blue")
+    conf.set_override("port_security", True, "quantum")
+    with pytest.raises(NotSupported, match="change of address pairs"):
+        api.add_fixed_ip_to_instance(mine.id, "blue")
 
 
 # --- detaching ----------------------------------------------------------------------------------

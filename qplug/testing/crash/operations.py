@@ -78,9 +78,16 @@ class Operation:
                 raise
 
 
+def changes(opened: Opened) -> bool:
+    """Say whether the addresses of a port can change: not where it has pairs for good."""
+    quantum = opened.drivers["quantum"]
+    fixed = Capability.ADDRESS_PAIRS in quantum.capabilities
+    return isinstance(quantum, AddressPairs) or not fixed
+
+
 def chooses(opened: Opened) -> bool:
-    """Say whether addresses can be chosen."""
-    return Capability.CHOSEN_ADDRESS in opened.drivers["ipam"].capabilities
+    """Say whether addresses can be chosen, and those of a port changed."""
+    return changes(opened) and Capability.CHOSEN_ADDRESS in opened.drivers["ipam"].capabilities
 
 
 OPERATIONS = (
@@ -141,6 +148,7 @@ OPERATIONS = (
         stands=lambda api: len(addresses_of(api, SUBJECT.id)) > 2,
         touches=SUBJECT.id,
         least=6,
+        possible=changes,
     ),
     Operation(
         name="fixed-ip add of a chosen one",

@@ -25,7 +25,8 @@ class QuantumV1(QuantumDriver):
     """Networks and ports at a Quantum server of 2012; options in ``[quantum_v1]``."""
 
     api = ApiRange((1, 0), (2, 0))
-    capabilities = frozenset({Capability.SHARED})
+    capabilities = frozenset({Capability.SHARED, Capability.ADDRESS_PAIRS})
+    """Pairs are told when a port is made, and cannot be changed afterwards."""
 
     def __init__(self, conf: cfg.ConfigOpts) -> None:
         conf.register_opts(OPTS, group=GROUP)

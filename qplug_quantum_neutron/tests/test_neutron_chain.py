@@ -22,7 +22,7 @@ pytestmark = pytest.mark.integration
 
 STRIKE = "works and is unavailable"
 """What Neutron does when its answer is lost; the others are struck by make test-long."""
-KILLED = ("allocate", "deallocate", "network create", "network delete")
+KILLED = ("allocate", "deallocate")
 """What is killed at each of its points, and finished; the rest is for make test-long."""
 
 
@@ -76,6 +76,7 @@ class TestAuditsOfMirror(TestAudits):
         return neutron_conf
 
 
+@pytest.mark.skipif(not LONG, reason="it takes long; run make test-long")
 class TestOutagesOfMirror(TestOutages):
     @pytest.fixture
     def neutron_conf(self, neutron_conf: ConfigOpts) -> ConfigOpts:

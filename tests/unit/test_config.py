@@ -87,7 +87,8 @@ def value(conf: cfg.ConfigOpts, option: OptionName) -> str:
     conf.register_group(cfg.OptGroup(option.group))
     if option.name not in conf[option.group]:
         conf.register_opt(cfg.StrOpt(option.name), group=option.group)
-    return str(conf[option.group][option.name])
+    found = conf[option.group][option.name]
+    return f"{found:g}" if isinstance(found, float) else str(found)
 
 
 # --- Where it is read from ----------------------------------------------------------------------

@@ -13,7 +13,14 @@ from typing import Any
 import pytest
 
 import qplug
-from qplug.contracts import AddressPairs, AddressUsage, FloatingIps, LeaseEvents, SubnetUpdates
+from qplug.contracts import (
+    AddressMirror,
+    AddressPairs,
+    AddressUsage,
+    FloatingIps,
+    LeaseEvents,
+    SubnetUpdates,
+)
 from qplug.testing.deaf import deaf_port
 from qplug.testing.dhcp import DhcpDriverSuite
 from qplug.testing.ipam import IpamDriverSuite
@@ -160,7 +167,7 @@ def test_a_suite_that_pytest_could_not_collect_is_refused_where_it_is_written() 
     ("suite", "optional"),
     [
         (IpamDriverSuite, (SubnetUpdates, AddressUsage, FloatingIps)),
-        (QuantumDriverSuite, (AddressPairs,)),
+        (QuantumDriverSuite, (AddressPairs, AddressMirror)),
         (MacDriverSuite, ()),
         (L3DriverSuite, ()),
         (DhcpDriverSuite, (LeaseEvents,)),

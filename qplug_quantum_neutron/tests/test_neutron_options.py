@@ -1,25 +1,18 @@
 """Options are documented, and a check says in one sentence what is wrong with them."""
 
 import re
-import shutil
-import ssl
-import subprocess
-from collections.abc import Iterator
-from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
-from threading import Thread
 
 import pytest
 from commands import Commands, qplug
 from neutron import Neutron
 from oslo_config.cfg import ConfigOpts
+from untrusted import behind_tls
 
 from qplug.config import load_config
 from qplug.config.check import problems
 from qplug.errors import ConfigInvalid
 from qplug.http.server import Answer, Front, Request, StandIn
-from qplug.testing.requirements import require
 from qplug_quantum_neutron.driver import NeutronQuantum
 from qplug_quantum_neutron.options import GROUP, OPTS, list_opts
 
@@ -135,27 +128,6 @@ def test_a_check_says_that_a_certificate_is_not_trusted(qplug: Commands, tmp_pat
     assert code == 1
     assert said.startswith(f"there is no TLS with Neutron at {url}: ")
     assert "self-signed" in said
-
-
-@contextmanager
-def behind_tls(folder: Path) -> Iterator[str]:
-    """Serve nothing, with a certificate that nobody signed."""
-    require(shutil.which("openssl"), "there is no openssl; install it")
-    key, certificate = folder / "key.pem", folder / "certificate.pem"
-    words = ["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "1", "-subj", "/CN=neutron"]
-    files = ["-keyout", str(key), "-out", str(certificate)]
-    subprocess.run(["openssl", *words, *files], check=True, capture_output=True)
-    tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    tls.load_cert_chain(certificate, key)
-    server = HTTPServer(("127.0.0.1", 0), BaseHTTPRequestHandler)
-    server.socket = tls.wrap_socket(server.socket, server_side=True)
-    server.handle_error = lambda *_: None  # type: ignore[method-assign]  # a client without trust
-    thread = Thread(target=server.serve_forever, args=(0.02,))
-    thread.start()
-    yield f"https://127.0.0.1:{server.server_port}"
-    server.shutdown()
-    thread.join()
-    server.server_close()
 
 
 @pytest.mark.integration

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 import pytest
 from commands import Commands, qplug
 from oslo_config.cfg import ConfigOpts
+from untrusted import behind_tls
 
 from qplug.config import load_config
 from qplug_quantum_v1.driver import QuantumV1
@@ -88,6 +89,14 @@ def test_a_check_says_that_it_is_no_server_with_tls(qplug: Commands, quantum: St
     assert code == 1
     assert said.startswith("there is no TLS with Quantum at https://127.0.0.1")
     assert said.endswith("see what [quantum_v1] says of TLS, cafile and certfile")
+
+
+def test_a_check_says_that_a_certificate_is_not_trusted(qplug: Commands, tmp_path: Path) -> None:
+    with behind_tls(tmp_path) as url:
+        code, said = checked(qplug, url, "tls = true\n")
+    assert code == 1
+    assert said.startswith(f"there is no TLS with Quantum at {url}: ")
+    assert "self-signed" in said
 
 
 @pytest.mark.parametrize(

@@ -341,14 +341,35 @@ def test_a_list_of_versions_is_no_success(quantum_conf: ConfigOpts, quantum: Sta
         ("{}", "JSON without 'networks'"),
         ("[]", "200 and 2 octets"),
         ("<html>", "200 and 6 octets of text/html"),
+        ('{"networks": {}}', "'networks' without ids"),
+        ('{"networks": [7]}', "'networks' without ids"),
+        ('{"networks": [{"id": 7}]}', "'networks' without ids"),
+        ('{"versions": [7]}', "does not serve v1.1"),
     ],
 )
 def test_what_is_not_quantums_answer_is_said_not_to_be(
     driver: QuantumV1, quantum: StandIn, text: str, found: str
 ) -> None:
     quantum.fail_next(200, text=text)
-    with pytest.raises(NotTheService, match=found):
+    with pytest.raises((NotTheService, VersionNotServed), match=found):
         list(driver.networks(call(), PROJECT))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"network": []}',
+        '{"network": {"ports": {}}}',
+        '{"network": {"ports": [{"state": "ACTIVE"}]}}',
+        '{"network": {"ports": [{"id": "p", "attachment": "vif-1"}]}}',
+    ],
+)
+def test_what_is_no_network_is_said_not_to_be(
+    driver: QuantumV1, quantum: StandIn, net: str, text: str
+) -> None:
+    quantum.fail_next(200, text=text)
+    with pytest.raises(NotTheService, match="a 'network' that is none"):
+        list(driver.ports(call(), PROJECT, net))
 
 
 def test_a_network_without_an_id_was_not_made(driver: QuantumV1, quantum: StandIn) -> None:

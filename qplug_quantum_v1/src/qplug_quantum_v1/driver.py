@@ -142,7 +142,7 @@ class QuantumV1(QuantumDriver):
         """Ask for it by a filter, and see whether it is the one: some servers do not filter."""
         path = ("networks", network_id, "ports")
         try:
-            found = self._quantum.get(
+            found = self._quantum.find(
                 call, project_id, *path, holding="ports", attachment=attachment
             )
             if not found:
@@ -176,7 +176,7 @@ class QuantumV1(QuantumDriver):
     def _ours(self, call: Call, project_id: str) -> Iterator[tuple[str, str]]:
         """Yield ids and keys of the networks that are marked."""
         path = ("networks", "detail")
-        for each in self._quantum.get(call, project_id, *path, holding="networks"):
+        for each in self._quantum.find(call, project_id, *path, holding="networks"):
             name = read(each.get("name"))
             if name.key and name.site == self._site:
                 yield str(each["id"]), name.key
@@ -187,8 +187,8 @@ class QuantumV1(QuantumDriver):
 
     def _attachment(self, call: Call, project_id: str, network_id: str, port_id: str) -> str | None:
         path = ("networks", network_id, "ports", port_id, "attachment")
-        found = self._quantum.get(call, project_id, *path, holding="attachment")
-        return found.get("id") if isinstance(found, dict) else None
+        found = self._quantum.get(call, project_id, *path, holding="attachment").get("id")
+        return None if found is None else str(found)
 
     def _only(self, call: Call, project_id: str, network_id: str, attachment: str) -> str | None:
         """Return the one port of all that has the attachment."""

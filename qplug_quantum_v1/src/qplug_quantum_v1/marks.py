@@ -37,7 +37,8 @@ def marked(label: str, site: str, key: str) -> str:
     return name
 
 
-def read(name: str | None) -> Marked:
-    """Take a name apart."""
-    found = MARKED.fullmatch(name or "")
-    return Marked(*found.groups()) if found else Marked(name or "")
+def read(name: object) -> Marked:
+    """Take a name apart; some networks have none."""
+    text = "" if name is None else str(name)
+    found = MARKED.fullmatch(text)
+    return Marked(*found.groups()) if found else Marked(text)

@@ -13,6 +13,9 @@ from qplug_quantum_v1.errors import QuantumRefused, VersionNotServed
 from qplug_quantum_v1.faults import Refusal, detail_of, fault_of
 from qplug_quantum_v1.options import GROUP
 
+Thing = Mapping[str, Any]
+"""A network or port, as Quantum shows it."""
+
 
 class Quantum:
     """A Quantum server, as one process talks to it. Safe in threads and after fork."""
@@ -25,7 +28,7 @@ class Quantum:
         self.url = f"{scheme}://{host}:{conf.port}{path and '/'}{path}"
         self._http = HttpClient(conf, name="Quantum", group=GROUP, headers=conf.headers)
 
-    def get(self, call: Call, project_id: str, *path: str, holding: str, **query: str) -> Any:
+    def get(self, call: Call, project_id: str, *path: str, holding: str) -> Thing:
         """Return what an answer has under the key ``holding``.
 
         :param path: below the project, each part as it is
@@ -36,8 +39,22 @@ class Quantum:
         :raises ServiceForbids: a filter says no
         :raises NotTheService: what came is no answer of Quantum's
         """
+        answer = self._sent(call, "GET", project_id, path)
+        found = self._held(answer, holding)
+        if not isinstance(found, dict) or not _are_things(found.get("ports", [])):
+            raise self._http.stranger(answer, f"a '{holding}' that is none")
+        return found
+
+    def find(
+        self, call: Call, project_id: str, *path: str, holding: str, **query: str
+    ) -> Sequence[Thing]:
+        """Return the list that an answer has under ``holding``; raises what :meth:`get` does."""
         answer = self._sent(call, "GET", project_id, path, params=query)
-        return self._held(answer, holding)
+        found = self._held(answer, holding)
+        if not _are_things(found):
+            raise self._http.stranger(answer, f"'{holding}' without ids")
+        things: Sequence[Thing] = found
+        return things
 
     def post(self, call: Call, project_id: str, *path: str, body: Mapping[str, Any]) -> str:
         """Make what the body says, and return its id, which is all that is told.
@@ -100,7 +117,18 @@ class Quantum:
         versions = told.get("versions") if isinstance(told, dict) else None
         if not isinstance(versions, list):
             return self._http.stranger(answer, found)
-        served = [each["id"] for each in versions if each.get("status") != "FUTURE"]
+        said = [each for each in versions if isinstance(each, dict)]
+        served = [str(each.get("id")) for each in said if each.get("status") != "FUTURE"]
         if self.version in served:
             return self._http.stranger(answer, "a list of versions, as if the path were wrong")
         return VersionNotServed(self.url, self.version, served)
+
+
+def _are_things(found: Any) -> bool:
+    """Say whether it is a list of what has an id, and perhaps something attached."""
+    return isinstance(found, list) and all(
+        isinstance(each, dict)
+        and isinstance(each.get("id"), str)
+        and isinstance(each.get("attachment", {}), dict)
+        for each in found
+    )

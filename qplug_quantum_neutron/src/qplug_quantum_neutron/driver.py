@@ -1,6 +1,7 @@
 """The Quantum driver ``neutron``."""
 
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 from netaddr import IPAddress
 from oslo_config import cfg
@@ -68,10 +69,8 @@ class NeutronQuantum(QuantumDriver, AddressPairs, AddressMirror):
         if found := self.network_by_key(call, project_id, key):
             return found
         wanted = {"name": label, "tenant_id": project_id, "description": f"{self._site} {key}"}
-        try:
+        with _named(project_id, label):
             return str(self._neutron.post(call, "networks", wanted)["id"])
-        except NeutronRefused as error:
-            raise _named(error, project_id, label) from error
 
     def network_by_key(self, call: Call, project_id: str, key: str) -> str | None:
         """Look for the mark."""
@@ -131,8 +130,11 @@ class NeutronQuantum(QuantumDriver, AddressPairs, AddressMirror):
             shows=shows,
         )
         try:
-            made = self._neutron.post(call, "ports", wanted)
+            with _named(project_id, network_id):
+                made = self._neutron.post(call, "ports", wanted)
         except NeutronRefused as error:
+            if error.type != "MacAddressInUse":
+                raise
             return self._attached(call, project_id, network_id, request, error)
         if made.get("binding:vif_type") == "binding_failed":
             unbound = PortNotBound(network_id, str(request.host))
@@ -182,12 +184,8 @@ class NeutronQuantum(QuantumDriver, AddressPairs, AddressMirror):
         if not self._port(call, project_id, network_id, port_id):
             raise NetworkNotFound(network_id, project_id)
         off: Thing = {} if pairs else {"allowed_address_pairs": [], "security_groups": []}
-        try:
+        with _named(project_id, network_id):
             self._neutron.put(call, "ports", port_id, {**security(pairs), **off})
-        except NeutronRefused as error:
-            if error.status != 404:
-                raise
-            raise NetworkNotFound(network_id, project_id) from error
 
     # --- what is shown of addresses -------------------------------------------------------------
 
@@ -214,10 +212,8 @@ class NeutronQuantum(QuantumDriver, AddressPairs, AddressMirror):
         if not self._port(call, project_id, network_id, port_id):
             raise NetworkNotFound(network_id, project_id)
         if network.get("subnets"):
-            try:
+            with _named(project_id, network_id):
                 self._neutron.put(call, "ports", port_id, {"fixed_ips": fixed_ips(addresses)})
-            except NeutronRefused as error:
-                raise _named(error, project_id, network_id) from error
 
     # --- inside ---------------------------------------------------------------------------------
 
@@ -255,11 +251,7 @@ class NeutronQuantum(QuantumDriver, AddressPairs, AddressMirror):
         request: PortRequest,
         error: NeutronRefused,
     ) -> str:
-        """Return the port that the attachment has already, if that is why Neutron makes none."""
-        if error.type == "NetworkNotFound":
-            raise NetworkNotFound(network_id, project_id) from error
-        if error.type != "MacAddressInUse":
-            raise _named(error, project_id, network_id) from error
+        """Return the port that the attachment has already, with its MAC address."""
         found = self.port_by_attachment(call, project_id, network_id, request.attachment)
         if found is None:
             mac = str(mac_of(network_id, request))
@@ -271,10 +263,16 @@ def _owner(network: Thing) -> str:
     return str(network.get("tenant_id") or network.get("project_id"))
 
 
-def _named(error: NeutronRefused, project_id: str, network: str) -> QplugError:
-    """Return what a refusal means; itself if there is no better name for it."""
-    if error.type == "OverQuota":
-        return QuotaExceeded(project_id, error.detail)
-    if error.type == "IpAddressAlreadyAllocated":
-        return AddressTaken(network, error.detail)
-    return error
+@contextmanager
+def _named(project_id: str, network: str) -> Iterator[None]:
+    """Raise what a refusal means, if there is a better name for it."""
+    try:
+        yield
+    except NeutronRefused as error:
+        if error.status == 404:
+            raise NetworkNotFound(network, project_id) from error
+        if error.type == "OverQuota":
+            raise QuotaExceeded(project_id, error.detail) from error
+        if error.type == "IpAddressAlreadyAllocated":
+            raise AddressTaken(network, error.detail) from error
+        raise

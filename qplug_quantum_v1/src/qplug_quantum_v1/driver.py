@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from typing import Any
 
@@ -80,10 +80,8 @@ class QuantumV1(QuantumDriver):
 
     def network_name(self, call: Call, project_id: str, network_id: str) -> str:
         """Return its name without the mark; it is empty if it has none."""
-        try:
+        with _known(project_id, network_id):
             found = self._quantum.get(call, project_id, "networks", network_id, holding="network")
-        except QuantumRefused as error:
-            raise self._not_found(error, project_id, network_id) from error
         return read(found.get("name")).label
 
     def networks(self, call: Call, project_id: str) -> Iterator[str]:
@@ -101,25 +99,17 @@ class QuantumV1(QuantumDriver):
         :raises AttachedElsewhere: Quantum has the attachment on another network
         """
         ports = ("networks", network_id, "ports")
-        try:
+        with _known(project_id, network_id):
             port_id = self._quantum.post(call, project_id, *ports, body={"port": _wanted(request)})
-        except QuantumRefused as error:
-            raise self._not_found(error, project_id, network_id) from error
+        body = {"attachment": {"id": request.attachment}}
+        path = (project_id, *ports, port_id, "attachment")
         try:
-            self._quantum.put(
-                _sooner(call),
-                project_id,
-                *ports,
-                port_id,
-                "attachment",
-                body={"attachment": {"id": request.attachment}},
-            )
+            with _known(project_id, network_id):
+                self._quantum.put(_sooner(call), *path, body=body)
         except BaseException as error:
             self._take_back(call, project_id, network_id, port_id, error)
             if isinstance(error, QuantumRefused) and error.fault in PLUGGED:
                 return self._attached(call, project_id, network_id, request.attachment, error)
-            if isinstance(error, QuantumRefused):
-                raise self._not_found(error, project_id, network_id) from error
             raise
         return port_id
 
@@ -163,10 +153,8 @@ class QuantumV1(QuantumDriver):
     def ports(self, call: Call, project_id: str, network_id: str) -> Iterator[Port]:
         """Yield the ports that something is attached to, of which one answer tells."""
         path = ("networks", network_id, "detail")
-        try:
+        with _known(project_id, network_id):
             found = self._quantum.get(call, project_id, *path, holding="network")
-        except QuantumRefused as error:
-            raise self._not_found(error, project_id, network_id) from error
         for each in found.get("ports", ()):
             if attachment := (each.get("attachment") or {}).get("id"):
                 yield Port(id=str(each["id"]), attachment=str(attachment))
@@ -224,10 +212,16 @@ class QuantumV1(QuantumDriver):
         except QplugError as left:
             error.add_note(f"port '{port_id}' of network '{network_id}' stays in Quantum: {left}")
 
-    def _not_found(self, error: QuantumRefused, project_id: str, network_id: str) -> QplugError:
-        """Return the contract's error, if the network is what is missing."""
-        absent = error.fault is Refusal.NO_NETWORK
-        return NetworkNotFound(network_id, project_id) if absent else error
+
+@contextmanager
+def _known(project_id: str, network_id: str) -> Iterator[None]:
+    """Raise the contract's error, if the network is what is missing."""
+    try:
+        yield
+    except QuantumRefused as error:
+        if error.fault is Refusal.NO_NETWORK:
+            raise NetworkNotFound(network_id, project_id) from error
+        raise
 
 
 def _sooner(call: Call) -> Call:

@@ -58,7 +58,8 @@ $(SERVERS)/%/.installed: tests/servers/%.txt
 	$(SERVERS)/$*/bin/python -m pip install --quiet --no-deps --requirement $<
 	@touch $@
 
-$(SERVERS)/neutron.sqlite: $(SERVERS)/neutron/.installed $(wildcard tests/servers/qplug_test_neutron/*)
+$(SERVERS)/neutron.sqlite: $(SERVERS)/neutron/.installed tests/servers/neutron_tables.py \
+		$(wildcard tests/servers/qplug_test_neutron/*.*)
 	$(SERVERS)/neutron/bin/python -m pip install --quiet --no-deps --force-reinstall tests/servers/qplug_test_neutron
 	rm -rf $@ $@.new tests/servers/qplug_test_neutron/build tests/servers/qplug_test_neutron/*.egg-info
 	$(SERVERS)/neutron/bin/python tests/servers/neutron_tables.py $@.new

@@ -20,22 +20,27 @@ from qplug_quantum_neutron.options import GROUP
 
 pytestmark = pytest.mark.integration
 
+SHORT = ("allocate", "deallocate", "first network create", "network delete")
+"""What is done again and again, until it was struck or killed everywhere."""
 STRIKE = "works and is unavailable"
-"""What Neutron does when its answer is lost; the others are struck by make test-long."""
+"""What Neutron does when its answer is lost."""
 KILLED = ("allocate", "deallocate")
-"""What is killed at each of its points, and finished; the rest is for make test-long."""
+"""What is killed at each of its points, and finished."""
 
 
 @pytest.fixture(autouse=True)
 def short(request: pytest.FixtureRequest) -> None:
-    """Leave out what takes minutes, as a port takes Neutron a fifth of a second."""
+    """Leave the rest to make test-long: a port takes Neutron a fifth of a second."""
     chosen = request.node.callspec.params if hasattr(request.node, "callspec") else {}
-    strike, remedy = chosen.get("strike"), chosen.get("remedy")
-    others = strike is not None and str(strike) != STRIKE
-    others |= remedy is not None and (
-        remedy is not finish or str(chosen["operation"]) not in KILLED
-    )
-    if others and not LONG:
+    if LONG or "operation" not in chosen:
+        return
+    operation = str(chosen["operation"])
+    if "remedy" in chosen:
+        wanted = chosen["remedy"] is finish and operation in KILLED
+    else:
+        how = str(chosen.get("strike")) == STRIKE or chosen.get("works", False)
+        wanted = how and operation in SHORT
+    if not wanted:
         pytest.skip("it takes long; run make test-long")
 
 

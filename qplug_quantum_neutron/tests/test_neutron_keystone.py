@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from http.client import HTTPConnection
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,7 @@ from oslo_config.cfg import ConfigOpts
 from qplug.http.errors import ServiceForbids
 from qplug.model import Instance
 from qplug.testing.fixtures import ApiOf, MakeManager
+from qplug.testing.requirements import require
 from qplug.testing.values import call, network_spec
 from qplug_quantum_neutron.driver import NeutronQuantum
 from qplug_quantum_neutron.options import GROUP, OPTS
@@ -175,7 +177,7 @@ def test_a_cloud_of_clouds_yaml_says_as_whom_to_ask(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    pytest.importorskip("openstack", reason="openstacksdk is not installed; run make")
+    require(find_spec("openstack"), "openstacksdk is not installed; run make")
     auth = {name: value for name, value in cloud.by_password.items() if name != "auth_type"}
     file = tmp_path / "clouds.yaml"
     said = {"clouds": {"ours": {"auth": auth, "region_name": "R1"}}}

@@ -22,7 +22,6 @@ CONFIGURATION = """
 connection = sqlite:///{folder}/keystone.sqlite
 [token]
 provider = fernet
-expiration = {seconds}
 [fernet_tokens]
 key_repository = {folder}/fernet-keys
 [credential]
@@ -41,19 +40,16 @@ ADMINISTRATOR = {
 
 
 class Keystone(Uwsgi):
-    """A server, with the administrator ``admin``.
+    """A server, with the administrator ``admin``."""
 
-    :param seconds: how long a token is good
-    """
-
-    def __init__(self, folder: Path, *, seconds: int = 3600) -> None:
+    def __init__(self, folder: Path) -> None:
         require(TEMPLATE.exists(), MISSING)
         shutil.copytree(TEMPLATE, folder)
         port = free_port()
         with closing(sqlite3.connect(folder / "keystone.sqlite")) as database:
             database.execute("UPDATE endpoint SET url = ?", [f"http://127.0.0.1:{port}/v3"])
             database.commit()
-        (folder / "keystone.conf").write_text(CONFIGURATION.format(folder=folder, seconds=seconds))
+        (folder / "keystone.conf").write_text(CONFIGURATION.format(folder=folder))
         super().__init__(
             SERVERS / "keystone",
             "keystone.wsgi.api:application",

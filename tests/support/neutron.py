@@ -44,7 +44,7 @@ connection = sqlite:///{folder}/neutron.sqlite
 [quotas]
 quota_network = -1
 quota_subnet = -1
-quota_port = {quota_port}
+quota_port = -1
 quota_security_group = -1
 
 [ml2]
@@ -67,16 +67,13 @@ class Neutron(Uwsgi):
     :param keystone: its options for ``[keystone_authtoken]``, if Keystone is asked about tokens
     """
 
-    def __init__(
-        self, folder: Path, *, keystone: Mapping[str, str] | None = None, quota_port: int = -1
-    ) -> None:
+    def __init__(self, folder: Path, *, keystone: Mapping[str, str] | None = None) -> None:
         require(TABLES.exists(), MISSING)
         folder.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(TABLES, folder / "neutron.sqlite")
         paste = (ENVIRONMENT / "etc/neutron/api-paste.ini").read_text()
-        text = CONFIGURATION.format(
-            folder=folder, strategy="keystone" if keystone else "noauth", quota_port=quota_port
-        )
+        strategy = "keystone" if keystone else "noauth"
+        text = CONFIGURATION.format(folder=folder, strategy=strategy)
         if keystone:
             text += "\n[keystone_authtoken]\n"
             text += "".join(f"{name} = {value}\n" for name, value in keystone.items())

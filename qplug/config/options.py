@@ -41,7 +41,7 @@ def list_opts() -> OptionLists:
         (cfg.OptGroup("ipam", help="Who keeps subnets and gives addresses."), _ipam_opts()),
         (cfg.OptGroup("quantum", help="Who makes networks and ports."), _quantum_opts()),
         (cfg.OptGroup("mac", help="Who gives MAC addresses."), _mac_opts()),
-        (cfg.OptGroup("l3", help="Who makes gateways and NAT."), (_driver("l3", "null"),)),
+        (cfg.OptGroup("l3", help="Who makes gateways and NAT."), _l3_opts()),
         (cfg.OptGroup("dhcp", help="Who answers DHCP and router solicitations."), _dhcp_opts()),
         (cfg.OptGroup("database", help="Where the core keeps its records."), (_connection(),)),
     )
@@ -190,6 +190,19 @@ def _mac_opts() -> Sequence[cfg.Opt]:
             default=5,
             min=1,
             help="How many MAC addresses are tried until one is found that no vif has.",
+        ),
+    )
+
+
+def _l3_opts() -> Sequence[cfg.Opt]:
+    return (
+        _driver("l3", "null"),
+        cfg.IntOpt(
+            "mtu",
+            default=1500,
+            min=1280,
+            max=65535,
+            help="Bytes of the largest packet on networks; devices have it and instances are told.",
         ),
     )
 

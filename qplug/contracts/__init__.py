@@ -5,10 +5,10 @@ behind when it raises. Any may raise :class:`~qplug.errors.Unavailable`, at the 
 ``call.remaining()`` is zero; whatever leaves the process keeps that deadline.
 """
 
-from qplug.contracts.base import ApiRange, Driver
-from qplug.contracts.dhcp import DhcpDriver, LeaseEvents
+from qplug.contracts.base import ApiRange, Driver, HostFaults
+from qplug.contracts.dhcp import ActiveLeases, DhcpDriver, LeaseEvents
 from qplug.contracts.ipam import AddressUsage, FloatingIps, IpamDriver, SubnetUpdates
-from qplug.contracts.l3 import L3Driver
+from qplug.contracts.l3 import HostPorts, L3Driver
 from qplug.contracts.mac import MacDriver
 from qplug.contracts.quantum import AddressMirror, AddressPairs, QuantumDriver
 
@@ -17,6 +17,7 @@ KINDS = ("ipam", "quantum", "mac", "l3", "dhcp")
 
 __all__ = [
     "KINDS",
+    "ActiveLeases",
     "AddressMirror",
     "AddressPairs",
     "AddressUsage",
@@ -24,6 +25,8 @@ __all__ = [
     "DhcpDriver",
     "Driver",
     "FloatingIps",
+    "HostFaults",
+    "HostPorts",
     "IpamDriver",
     "L3Driver",
     "LeaseEvents",

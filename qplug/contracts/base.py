@@ -1,9 +1,10 @@
 """What drivers of every kind share."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Collection, Iterable, Sequence
 from typing import ClassVar, NamedTuple
 
-from qplug.model import Call, Capability
+from qplug.model import Call, Capability, DhcpHost, Fault, Network
 
 ApiVersion = tuple[int, int]
 
@@ -51,3 +52,22 @@ class Driver(ABC):
 
     def close(self) -> None:  # noqa: B027  # most drivers have nothing to close
         """Give back connections and threads; the driver is not used again. Never raises."""
+
+
+class HostFaults(ABC):
+    """An L3 or DHCP driver that can say what on this host is not as it was told; for the audit."""
+
+    @abstractmethod
+    def faults(self, call: Call, network: Network, hosts: Iterable[DhcpHost]) -> Sequence[Fault]:
+        """Return what the network lacks on this host, or has other than it is wanted.
+
+        :param hosts: all vifs that the network should serve; what there is of others is a fault
+        Nothing is changed. All that is told of goes when the network's whole state is told again.
+        """
+
+    @abstractmethod
+    def strays(self, call: Call, network_ids: Collection[str]) -> Sequence[Fault]:
+        """Return what is ours on this host and belongs to none of the networks.
+
+        Nothing is changed. All that is told of goes when the driver prunes.
+        """

@@ -4,7 +4,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Collection, Iterable, Sequence
 
 from qplug.contracts.base import Driver
-from qplug.model import Call, DhcpHost, Lease, Network
+from qplug.model import ActiveLease, Call, DhcpHost, Lease, Network
 
 
 class DhcpDriver(Driver):
@@ -55,3 +55,11 @@ class LeaseEvents(ABC):
     @abstractmethod
     def acknowledge(self, call: Call, leases: Sequence[Lease]) -> None:
         """Forget these ended leases; the manager has passed them on."""
+
+
+class ActiveLeases(ABC):
+    """A DHCP driver that knows which leases clients hold."""
+
+    @abstractmethod
+    def leases(self, call: Call, network: Network) -> Sequence[ActiveLease]:
+        """Return the leases of a network by address; none if it is not served here."""

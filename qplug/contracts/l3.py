@@ -1,10 +1,10 @@
 """Gateways and address translation on a host."""
 
-from abc import abstractmethod
-from collections.abc import Collection
+from abc import ABC, abstractmethod
+from collections.abc import Collection, Iterable, Sequence
 
 from qplug.contracts.base import Driver
-from qplug.model import Call, Network
+from qplug.model import Call, DhcpHost, Network, Plug
 
 
 class L3Driver(Driver):
@@ -49,3 +49,46 @@ class L3Driver(Driver):
     @abstractmethod
     def prune(self, call: Call, network_ids: Collection[str]) -> None:
         """Remove what is ours on this host and belongs to none of the networks."""
+
+
+class HostPorts(ABC):
+    """An L3 driver that connects vifs on this host, and lets each send from its own addresses.
+
+    What a vif may send is in force before its device is there, and as long as it is there.
+    """
+
+    @abstractmethod
+    def sync_ports(self, call: Call, network: Network, hosts: Iterable[DhcpHost]) -> None:
+        """Let exactly these vifs send on the network, each from the addresses it has.
+
+        Devices of other vifs on it are removed.
+        """
+
+    @abstractmethod
+    def apply_ports(
+        self,
+        call: Call,
+        network: Network,
+        *,
+        changed: Sequence[DhcpHost] = (),
+        removed: Sequence[DhcpHost] = (),
+    ) -> None:
+        """Let the changed vifs send from the addresses they have now, and the removed ones nothing.
+
+        What a vif had before and has no longer need not be named; connections from there end. The
+        devices of removed vifs go; removing what is unknown is no error.
+
+        :raises Conflict: something else has the name of the vif's device
+        """
+
+    @abstractmethod
+    def plug(self, call: Call, network: Network, host: DhcpHost, plug: Plug) -> str:
+        """Have a device for the vif on the network and return its name; there being it is fine.
+
+        :raises NotFound: there is no such network namespace
+        :raises Conflict: something else has the name of the device, here or in the namespace
+        """
+
+    @abstractmethod
+    def unplug(self, call: Call, network: Network, vif_id: str) -> None:
+        """Have no device for the vif; there being none is no error."""

@@ -14,17 +14,20 @@ from qplug.model.addressing import (
 )
 from qplug.model.differences import Difference
 from qplug.model.nouns import (
+    ActiveLease,
     AddressPair,
     Allocation,
     Call,
     Capability,
     DhcpHost,
     DriverNames,
+    Fault,
     FixedIp,
     Instance,
     Lease,
     Network,
     NetworkRequest,
+    Plug,
     Port,
     PortRequest,
     Route,
@@ -35,6 +38,7 @@ from qplug.model.nouns import (
 )
 
 __all__ = [
+    "ActiveLease",
     "AddressPair",
     "Allocation",
     "Call",
@@ -42,11 +46,13 @@ __all__ = [
     "DhcpHost",
     "Difference",
     "DriverNames",
+    "Fault",
     "FixedIp",
     "Instance",
     "Lease",
     "Network",
     "NetworkRequest",
+    "Plug",
     "Port",
     "PortRequest",
     "Route",

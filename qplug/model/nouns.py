@@ -5,6 +5,7 @@ import time
 from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
+from typing import Literal
 
 from netaddr import EUI, AddrFormatError, IPAddress, IPNetwork, IPRange, mac_unix_expanded
 
@@ -128,8 +129,13 @@ class Network:
 
     @property
     def gateway_device(self) -> str:
-        """Name of the host device that carries gateway and DHCP, and of its port's attachment."""
+        """Attachment of the port under which the network service knows gateway and DHCP."""
         return f"gw-{self.id[:11]}"
+
+    @property
+    def bridge(self) -> str:
+        """Name of the bridge that joins the network's vifs on its host, and is their gateway."""
+        return f"brq{self.id[:11]}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -250,12 +256,41 @@ class PortRequest:
 
 @dataclass(frozen=True, kw_only=True)
 class DhcpHost:
-    """A vif that DHCP answers, with all its addresses on the network."""
+    """A vif with all its addresses on the network, which DHCP tells and port security lets pass."""
 
     vif_id: str
     mac: EUI
     addresses: tuple[IPAddress, ...]
     hostname: str | None = None
+
+    @property
+    def device(self) -> str:
+        """Name of the vif's device on its host."""
+        return f"tap{self.vif_id[:11]}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plug:
+    """Where a vif's device leads: to an interface in a network namespace, or to nothing yet."""
+
+    netns: str | None = None
+    """The namespace's name; without one the device is a tap, which a virtual machine opens."""
+    interface: str = "eth0"
+    """The name inside of the namespace."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fault:
+    """Something on this host that is not as it is wanted."""
+
+    what: Literal["gateway", "nat", "port", "service", "host"]
+    """A network's bridge with its addresses, its translation, a vif's device with what it may send,
+    the DHCP server of a network, or a vif that it answers."""
+    network_id: str | None = None
+    vif_id: str | None = None
+    address: IPAddress | None = None
+    wanted: str
+    found: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -265,3 +300,14 @@ class Lease:
     network_id: str
     address: IPAddress
     mac: EUI
+
+
+@dataclass(frozen=True, kw_only=True)
+class ActiveLease(Lease):
+    """A DHCP lease that a client holds."""
+
+    expires: datetime
+    """When it runs out, unless the client asks again; aware and in UTC."""
+    hostname: str | None = None
+    client_id: str | None = None
+    """What the client calls itself, in hexadecimal with colons; its DUID where IPv6."""

@@ -1,0 +1,1 @@
+"""The L3 driver ``linux`` of qplug."""

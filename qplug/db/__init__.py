@@ -7,7 +7,7 @@ for what a driver does on its host.
 
 from qplug.db.clock import clock
 from qplug.db.engine import Database
-from qplug.db.hostfile import HostFile
+from qplug.db.hostfile import HostFile, Turnstile
 from qplug.db.migrate import Migrations
 from qplug.db.options import connection_opt, connection_url
 from qplug.db.types import Address, Moment, identifier, long_text, name
@@ -18,6 +18,7 @@ __all__ = [
     "HostFile",
     "Migrations",
     "Moment",
+    "Turnstile",
     "clock",
     "connection_opt",
     "connection_url",

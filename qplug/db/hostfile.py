@@ -15,6 +15,58 @@ SHORT, LONG = 0.0005, 0.01
 """Seconds between two looks at whether it is our turn: at first, and at most."""
 
 
+class Turnstile:
+    """Lets one process and thread of this host through at a time, by a lock on a file."""
+
+    def __init__(self, path: str) -> None:
+        """Make nothing yet.
+
+        :param path: of the file, which may be removed by who is inside
+        """
+        self.path = path
+
+    @contextmanager
+    def turn(self, call: Call) -> Iterator[None]:
+        """Be the only one inside.
+
+        :raises DeadlineExceeded: others took their turns until the call's time was over
+        :raises DatabaseUnusable: the file cannot be made
+        """
+        descriptor = self._locked(call)
+        try:
+            yield
+        finally:
+            os.close(descriptor)
+
+    def _locked(self, call: Call) -> int:
+        """Return the lock file, locked by us and not removed meanwhile."""
+        pause = SHORT
+        while True:
+            descriptor = self._file()
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                os.close(descriptor)
+                if not call.remaining():
+                    raise DeadlineExceeded(f"waiting for others at {self.path}") from None
+                time.sleep(pause)
+                pause = min(2 * pause, LONG)
+            else:
+                if _is_at(self.path, descriptor):
+                    return descriptor
+                os.close(descriptor)
+
+    def _file(self) -> int:
+        flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC
+        try:
+            with suppress(FileNotFoundError):
+                return os.open(self.path, flags, 0o600)
+            os.makedirs(os.path.dirname(self.path), mode=0o700, exist_ok=True)
+            return os.open(self.path, flags, 0o600)
+        except OSError as error:
+            raise DatabaseUnusable(self.path, str(error)) from error
+
+
 class HostFile:
     """A SQLite file, and the turn of whoever changes what it tells of.
 
@@ -28,7 +80,7 @@ class HostFile:
         :param schema: statements that make its tables
         """
         self.path = path
-        self._lock = f"{path}.lock"
+        self._turnstile = Turnstile(f"{path}.lock")
         self._schema = schema
         self._version = zlib.crc32(schema.encode()) & 0x7FFFFFFF
 
@@ -39,10 +91,9 @@ class HostFile:
         :raises DeadlineExceeded: others took their turns until the call's time was over
         :raises DatabaseUnavailable: the disk is full, or the like
         """
-        with self._alone(call), self._translated():
-            with closing(self._opened()) as rows:
-                yield rows
-                rows.commit()
+        with self._turnstile.turn(call), self._translated(), closing(self._opened()) as rows:
+            yield rows
+            rows.commit()
 
     def exists(self) -> bool:
         """Say whether there has been a turn since it was removed."""
@@ -50,45 +101,9 @@ class HostFile:
 
     def remove(self) -> None:
         """Remove it; call this inside a turn, as the last thing."""
-        for path in (self.path, f"{self.path}-journal", self._lock):
-            with suppress(FileNotFoundError):
-                os.unlink(path)
-
-    @contextmanager
-    def _alone(self, call: Call) -> Iterator[None]:
-        descriptor = self._locked(call)
-        try:
-            yield
-        finally:
-            os.close(descriptor)
-
-    def _locked(self, call: Call) -> int:
-        """Return the lock file, locked by us and not removed meanwhile."""
-        pause = SHORT
-        while True:
-            descriptor = self._lock_file()
-            try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                os.close(descriptor)
-                if not call.remaining():
-                    raise DeadlineExceeded(f"waiting for others at {self.path}") from None
-                time.sleep(pause)
-                pause = min(2 * pause, LONG)
-            else:
-                if _is_at(self._lock, descriptor):
-                    return descriptor
-                os.close(descriptor)
-
-    def _lock_file(self) -> int:
-        flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC
-        try:
-            return os.open(self._lock, flags, 0o600)
-        except FileNotFoundError:
-            os.makedirs(os.path.dirname(self.path), mode=0o700, exist_ok=True)
-            return os.open(self._lock, flags, 0o600)
-        except OSError as error:
-            raise DatabaseUnusable(self.path, str(error)) from error
+        self._forget()
+        with suppress(FileNotFoundError):
+            os.unlink(self._turnstile.path)
 
     def _opened(self) -> sqlite3.Connection:
         for _ in range(2):

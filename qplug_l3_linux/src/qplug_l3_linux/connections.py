@@ -22,9 +22,8 @@ def end_connections(addresses: Iterable[IPAddress]) -> int:
 
 
 def _end(address: IPAddress) -> int:
-    from pyroute2 import NFCTSocket
     from pyroute2.netlink.exceptions import NetlinkError
-    from pyroute2.netlink.nfnetlink.nfctsocket import NFCTAttrTuple
+    from pyroute2.netlink.nfnetlink.nfctsocket import NFCTAttrTuple, NFCTSocket
 
     family, ended = FAMILIES[address.version], 0
     try:

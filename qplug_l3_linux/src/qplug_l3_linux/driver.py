@@ -59,9 +59,8 @@ class LinuxL3(L3Driver, HostPorts, HostFaults):
         return "; ".join([*words, *switches.warnings()])
 
     def close(self) -> None:
-        """Give back sockets."""
+        """Give back what libnftables holds."""
         self._rules.close()
-        self._links.close()
 
     # --- L3Driver -------------------------------------------------------------------------------
 
@@ -236,7 +235,7 @@ class LinuxL3(L3Driver, HostPorts, HostFaults):
             wanted,
             before.elements if before else set(),
             after.elements if after else set(),
-            lambda: after and wanted.put_network(after),
+            lambda: None if after is None else wanted.put_network(after),
         )
 
     def _change(

@@ -65,7 +65,7 @@ class KernelRefused(DriverError):
 
 @dataclass(eq=False)
 class NotPermitted(DriverError):
-    """This process may not change the network of the host."""
+    """The process may not change the network of the host."""
 
     doing: str
 

@@ -123,9 +123,7 @@ class Looking:
                 found=f"device {link.name} of qplug's is there",
             )
 
-    def _stray_elements(
-        self, table: str, sets: Sequence[str], known: set[str]
-    ) -> Iterator[Fault]:
+    def _stray_elements(self, table: str, sets: Sequence[str], known: set[str]) -> Iterator[Fault]:
         found = {one for one in self._elements(table) if one.set_name in sets}
         for device in sorted(_by_device(found).keys() - known):
             yield Fault(

@@ -3,14 +3,16 @@
 What is ours is of a link group of our own from its creation on, and says in its alias what it is.
 """
 
+import ctypes
 import errno
 import hashlib
 import os
 import re
+import threading
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
-from threading import RLock
 from typing import Any
 
 from netaddr import IPAddress, IPNetwork
@@ -23,6 +25,7 @@ GROUP = 0x71706C67
 
 NETWORK, VIF = "network", "vif"
 NETNS = "/run/netns"
+NEW_NETWORK = 0x40000000  # CLONE_NEWNET; os.setns came with Python 3.12
 NO_DAD, NO_ROUTE = 0x02, 0x200
 """Flags of an address: it is used at once, and it brings no route."""
 
@@ -59,14 +62,12 @@ class InterfaceAddress:
 
 
 class Links:
-    """Makes and removes devices in the network namespace in which it was first used."""
+    """Makes and removes devices in the network namespace of whoever calls."""
 
     def __init__(self, mtu: int) -> None:
         """Open nothing: that is done where it is needed."""
         self._mtu = mtu
-        self._turn = RLock()
-        self._socket: Any = None
-        self._process = 0
+        self._mine = threading.local()
 
     # --- looking ---
 
@@ -195,12 +196,17 @@ class Links:
                 raise NameTaken(plug.interface, where, "the interface asked for") from error
 
     def _bring_up(self, netns: str, interface: str) -> None:
-        from pyroute2 import NetNS
+        from pyroute2.iproute.linux import IPRoute
 
-        with _opened_netns(netns), NetNS(f"{NETNS}/{netns}", flags=0) as inside:
-            for name in ("lo", interface):
-                for index in inside.link_lookup(ifname=name):
-                    inside.link("set", index=index, state="up")
+        def work() -> None:
+            _enter(namespace)  # only a thread goes there, which ends with this
+            with IPRoute() as inside:
+                for name in ("lo", interface):
+                    for index in inside.link_lookup(ifname=name):
+                        inside.link("set", index=index, state="up")
+
+        with _opened_netns(netns) as namespace, ThreadPoolExecutor(1) as thread:
+            thread.submit(work).result()
 
     # --- both ---
 
@@ -223,7 +229,8 @@ class Links:
         if found is None:
             raise KernelRefused(f"device '{name}'", "somebody removed it at once")
         if not found.is_ours or found.kind != link_kind:
-            raise NameTaken(name, f"a device ({found.kind or 'physical'}) not made by qplug", wanted)
+            foreign = f"a device ({found.kind or 'physical'}) not made by qplug"
+            raise NameTaken(name, foreign, wanted)
         if found.subject not in (None, (kind, id_)):
             raise NameTaken(name, f"the device of {' '.join(found.subject or ())}", wanted)
         if found.subject is None:
@@ -240,19 +247,19 @@ class Links:
 
     @contextmanager
     def _netlink(self, doing: str) -> Iterator[Any]:
-        with self._turn, _translated(doing):
-            if self._socket is None or self._process != os.getpid():  # it is another's after a fork
-                from pyroute2 import IPRoute
+        """Have a socket, which is this thread's until the outermost of these ends."""
+        with _translated(doing):
+            if (socket := getattr(self._mine, "socket", None)) is not None:
+                yield socket
+                return
+            from pyroute2.iproute.linux import IPRoute
 
-                self._socket, self._process = IPRoute(), os.getpid()
-            yield self._socket
-
-    def close(self) -> None:
-        """Give the socket back."""
-        with self._turn:
-            if self._socket is not None and self._process == os.getpid():
-                self._socket.close()
-            self._socket = None
+            with IPRoute() as socket:
+                self._mine.socket = socket
+                try:
+                    yield socket
+                finally:
+                    self._mine.socket = None
 
 
 def own_mac(id_: str) -> str:
@@ -290,6 +297,12 @@ def _address(link: Link, one: InterfaceAddress) -> Mapping[str, Any]:
     if version == 4 and one.cidr.prefixlen < 31:
         found["broadcast"] = str(IPAddress(one.cidr.last, 4))
     return found
+
+
+def _enter(namespace: int) -> None:
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.setns(namespace, NEW_NETWORK):
+        raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
 
 
 @contextmanager
@@ -331,3 +344,7 @@ def _translated(doing: str) -> Iterator[None]:
         if error.code in (errno.EPERM, errno.EACCES):
             raise NotPermitted(doing) from error
         raise KernelRefused(doing, os.strerror(error.code)) from error
+    except OSError as error:
+        if error.errno in (errno.EPERM, errno.EACCES):
+            raise NotPermitted(doing) from error
+        raise

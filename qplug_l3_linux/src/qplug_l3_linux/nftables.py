@@ -53,8 +53,10 @@ class Nftables:
         return None
 
     def sets(self, table: str) -> dict[str, Sequence[Any]]:
-        """Return the elements of each set of a table, as libnftables has them in JSON; none if
-        there is no such table."""
+        """Return the elements of each set of a table, as libnftables has them in JSON.
+
+        Of a table that is not there, nothing.
+        """
         try:
             found = self._json(f"list table {table}")
         except KernelRefused as error:

@@ -29,8 +29,8 @@ OPTS: Sequence[cfg.Opt] = (
     cfg.BoolOpt(
         "port_security",
         default=True,
-        help="Let an instance send from its own MAC and IP addresses only. Without it, any may take "
-        "another's; DHCP answers and router advertisements are never let through.",
+        help="Let an instance send from its own MAC and IP addresses only. Without it, any may "
+        "take another's; DHCP answers and router advertisements are never let through.",
     ),
     cfg.BoolOpt(
         "set_forwarding",

@@ -16,6 +16,12 @@ from qplug.model.ipv6 import link_local
 
 L3, PS = "inet qplug_l3", "bridge qplug_ps"
 OWNER = "owner=qplug"
+
+ICMP = ("echo-request", "destination-unreachable", "time-exceeded", "parameter-problem")
+ICMP6 = (*ICMP, "packet-too-big", "nd-neighbor-solicit", "nd-neighbor-advert", "nd-router-solicit")
+MLD = ("mld-listener-report", "mld2-listener-report", "mld-listener-done")
+"""What instances may send to the host itself."""
+
 DEVICE = re.compile(r"[a-zA-Z0-9_.-]{1,15}")
 
 
@@ -200,8 +206,8 @@ def _l3(options: Options) -> str:
     iifname != @gw_if iifname != @isolated_if accept
     ct state established,related accept
     udp dport {{ 67, 547 }} accept
-{metadata_local}    icmp type {{ echo-request, destination-unreachable, time-exceeded, parameter-problem }} accept
-    icmpv6 type {{ nd-neighbor-solicit, nd-neighbor-advert, nd-router-solicit, mld-listener-report, mld2-listener-report, mld-listener-done, echo-request, packet-too-big, destination-unreachable, time-exceeded, parameter-problem }} accept
+{metadata_local}    icmp type {{ {", ".join(ICMP)} }} accept
+    icmpv6 type {{ {", ".join((*ICMP6, *MLD))} }} accept
     drop
   }}
 """
@@ -254,7 +260,8 @@ _GUARDED = """\
   chain ip6_in {
     icmpv6 type { nd-router-advert, nd-redirect } counter drop
     udp sport 547 counter drop
-    ip6 saddr :: icmpv6 type { nd-neighbor-solicit, nd-router-solicit, mld2-listener-report, mld-listener-report } accept
+    ip6 saddr :: icmpv6 type { nd-neighbor-solicit, nd-router-solicit } accept
+    ip6 saddr :: icmpv6 type { mld2-listener-report, mld-listener-report } accept
     icmpv6 type nd-neighbor-advert iifname . @th,64,128 @nd6 accept
     icmpv6 type nd-neighbor-advert counter drop
     iifname . ether saddr . ip6 saddr @pair6 accept

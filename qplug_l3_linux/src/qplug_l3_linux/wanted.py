@@ -7,6 +7,7 @@ import json
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from netaddr import EUI, IPAddress, IPNetwork
 
@@ -141,9 +142,10 @@ class Wanted:
 
     def ports(self, network_id: str | None = None) -> Iterator[WantedPort]:
         """Yield all vifs, or those of a network."""
-        where = "" if network_id is None else " WHERE network_id = ?"
-        values = () if network_id is None else (network_id,)
-        for row in self._rows.execute(f"SELECT * FROM ports{where}", values):
+        query = "SELECT * FROM ports WHERE network_id = coalesce(?, network_id)"
+        if network_id is not None:
+            query = "SELECT * FROM ports WHERE network_id = ?"
+        for row in self._rows.execute(query, (network_id,)):
             yield _port(row)
 
     def put_ports(self, ports: Iterable[WantedPort]) -> None:
@@ -204,10 +206,9 @@ class Wanted:
 
 
 def _network(row: sqlite3.Row) -> WantedNetwork:
-    told = json.loads(row["told"])
-    return WantedNetwork(
-        **{name: tuple(value) if isinstance(value, list) else value for name, value in told.items()}
-    )
+    told: dict[str, Any] = json.loads(row["told"])
+    lists = {name: tuple(told[name]) for name in ("addresses", "cidrs", "routed")}
+    return WantedNetwork(**told | lists)
 
 
 def _port(row: sqlite3.Row) -> WantedPort:
@@ -218,4 +219,3 @@ def _port(row: sqlite3.Row) -> WantedPort:
         mac=mac_address(row["mac"]),
         addresses=tuple(IPAddress(text) for text in row["addresses"].split()),
     )
-

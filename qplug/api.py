@@ -12,11 +12,14 @@ from qplug.manager import Context, Manager, NetworkSpec, SubnetChanges
 from qplug.manager.audit import Watch
 from qplug.manager.fixed_ips import IpMatch
 from qplug.model import (
+    ActiveLease,
+    DhcpHost,
     Difference,
     FixedIp,
     Instance,
     Network,
     NetworkRequest,
+    Plug,
     SubnetUsage,
     Vif,
 )
@@ -220,6 +223,26 @@ class NetworkApi:
     def sweep_host(self) -> int:
         """Let addresses go whose DHCP leases ended on this host, and return how many did."""
         return self._manager.sweep_host(self._context)
+
+    def plug_vif(self, vif_id: str, plug: Plug) -> str:
+        """Have a device for a vif on this host, and return its name."""
+        return self._manager.plug_vif(self._context, vif_id, plug)
+
+    def unplug_vif(self, vif_id: str) -> None:
+        """Have no device for a vif on this host."""
+        self._manager.unplug_vif(self._context, vif_id)
+
+    def get_dhcp_hosts(self, network: str) -> Sequence[DhcpHost]:
+        """Return whom DHCP answers on a network, with what it tells them."""
+        return self._manager.get_dhcp_hosts(self._context, network)
+
+    def get_dhcp_leases(self, network: str) -> Sequence[ActiveLease]:
+        """Return the leases that clients of a network hold, by address."""
+        return self._manager.get_dhcp_leases(self._context, network)
+
+    def get_dhcp_domain(self) -> str:
+        """Return the domain that instances are told."""
+        return str(self._manager.conf.dhcp.domain)
 
     # --- unfinished work ---
 

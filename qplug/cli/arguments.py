@@ -1,6 +1,7 @@
 """The words and options of commands, read into what the manager is asked with."""
 
 import argparse
+import re
 from typing import TYPE_CHECKING
 
 from qplug.errors import InvalidInput
@@ -42,6 +43,17 @@ def percentage(text: str) -> int:
     if not (text.isascii() and text.isdigit() and 1 <= int(text[:9]) <= 100):
         raise InvalidInput("percentage", text, "a whole number from 1 to 100")
     return int(text)
+
+
+def interface(text: str) -> str:
+    """Return the name of a network interface.
+
+    :raises InvalidInput: the kernel would take no such name
+    """
+    if not re.fullmatch(r"[^\s/:]{1,15}", text) or text in (".", ".."):
+        wanted = "1 to 15 characters without spaces, slashes and colons"
+        raise InvalidInput("interface", text, wanted)
+    return text
 
 
 def network_request(text: str) -> "NetworkRequest":

@@ -11,6 +11,8 @@ if TYPE_CHECKING:
 
     from qplug import network_info
     from qplug.model import (
+        ActiveLease,
+        DhcpHost,
         Difference,
         DriverNames,
         FixedIp,
@@ -90,6 +92,9 @@ INSTANCE = ("id", "project_id", "name", "zone", "host", "rxtx_factor")
 VIF = ("id", "mac", "network_id", "instance_id", "project_id")
 INFO = ("network", "mac", "addresses")
 INFO_JSON = ("id", "address", "network", "meta")
+DEVICE = ("device", "vif_id", "netns", "interface")
+DHCP_HOST = ("mac", "addresses", "vif_id")
+LEASE = ("address", "mac", "expires", "hostname", "client_id")
 FIXED_IP = (
     "id",
     "address",
@@ -180,6 +185,18 @@ def pending_row(work: "Work") -> tuple[Any, ...]:
     since, due = (f"{moment:%Y-%m-%dT%H:%M:%SZ}" for moment in (work.created_at, work.due))
     texts = (work.kind, work.id, work.name, work.project_id, work.state, since, due)
     return (*texts, work.attempts, work.error)
+
+
+def dhcp_host_row(host: "DhcpHost") -> tuple[Any, ...]:
+    """Return the columns of ``DHCP_HOST``."""
+    addresses = [str(address) for address in host.addresses]
+    return str(host.mac), Nested(addresses, addresses), host.vif_id
+
+
+def lease_row(lease: "ActiveLease") -> tuple[Any, ...]:
+    """Return the columns of ``LEASE``."""
+    expires = lease.expires.strftime("%Y-%m-%dT%H:%M:%SZ")
+    return str(lease.address), str(lease.mac), expires, lease.hostname, lease.client_id
 
 
 def difference_row(difference: "Difference") -> tuple[Any, ...]:

@@ -11,7 +11,14 @@ from uuid import uuid4
 from netaddr import IPAddress
 from oslo_config.cfg import ConfigOpts
 
-from qplug.contracts import DhcpDriver, IpamDriver, L3Driver, MacDriver, QuantumDriver
+from qplug.contracts import (
+    DhcpDriver,
+    HostPorts,
+    IpamDriver,
+    L3Driver,
+    MacDriver,
+    QuantumDriver,
+)
 from qplug.errors import (
     DeadlineExceeded,
     DriverFailed,
@@ -57,6 +64,11 @@ class Chain:
     def serves_dhcp(self) -> bool:
         """Whether DHCP is on."""
         return Capability.SERVES in self.dhcp.capabilities
+
+    @property
+    def ports(self) -> HostPorts | None:
+        """The L3 driver, if it connects vifs on this host."""
+        return self.l3 if isinstance(self.l3, HostPorts) else None
 
     def quantum_project(self, project_id: str | None) -> str:
         """Return the project that stands in Quantum for an owner, or for nobody."""

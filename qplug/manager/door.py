@@ -26,12 +26,15 @@ from qplug.manager.requests import NetworkSpec, check_instance, check_name, chec
 from qplug.manager.subnet_changes import SubnetChanges
 from qplug.manager.sweep import Sweep
 from qplug.model import (
+    ActiveLease,
     Call,
+    DhcpHost,
     Difference,
     FixedIp,
     Instance,
     Network,
     NetworkRequest,
+    Plug,
     SubnetUsage,
     Vif,
 )
@@ -282,6 +285,28 @@ class Manager:
         """Let addresses go whose leases ended on this host; see :meth:`Sweep.run`."""
         self._policy.check(context, "sweep_host")
         return self.sweep.run(self._call(context))
+
+    def plug_vif(self, context: Context, vif_id: str, plug: Plug) -> str:
+        """Have a device for a vif on this host; see :meth:`Hosts.plug`."""
+        self._policy.check(context, "plug_vif")
+        return self.hosts.plug(self._changing(context), check_uuid("vif", vif_id), plug)
+
+    def unplug_vif(self, context: Context, vif_id: str) -> None:
+        """Have no device for a vif on this host; see :meth:`Hosts.unplug`."""
+        self._policy.check(context, "unplug_vif")
+        self.hosts.unplug(self._changing(context), check_uuid("vif", vif_id))
+
+    def get_dhcp_hosts(self, context: Context, network: str) -> Sequence[DhcpHost]:
+        """Return whom DHCP answers on a network, in order of creation."""
+        self._policy.check(context, "get_dhcp_hosts")
+        call = self._call(context)
+        return self.hosts.answered_by(call, self.networks.get(call, network, None))
+
+    def get_dhcp_leases(self, context: Context, network: str) -> Sequence[ActiveLease]:
+        """Return the leases that clients of a network hold, by address."""
+        self._policy.check(context, "get_dhcp_leases")
+        call = self._call(context)
+        return self.hosts.leases(call, self.networks.get(call, network, None))
 
     # --- unfinished work ---
 

@@ -1,19 +1,24 @@
 """What is done on the host of a network: gateway, translation and DHCP."""
 
 import logging
-from collections.abc import Collection, Sequence
+import time
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 
 from netaddr import IPAddress
 
-from qplug.errors import NetworkOnOtherHost
+from qplug.contracts import ActiveLeases, HostPorts
+from qplug.errors import NetworkOnOtherHost, NotSupported, VifNotFound
 from qplug.manager.chain import Chain, step
 from qplug.manager.undo import Undo, undoing
 from qplug.manager.waiting import waited
-from qplug.model import Call, Capability, DhcpHost, Network, PortRequest
+from qplug.model import ActiveLease, Call, Capability, DhcpHost, Network, Plug, PortRequest
 from qplug.store import VifRecord
 
 LOG = logging.getLogger(__name__)
+
+PAUSE = 0.05
+"""Seconds between two looks at what others are making."""
 
 
 class Hosts:
@@ -40,12 +45,60 @@ class Hosts:
         self._prune(self._chain.call(call.request_id))
 
     def _restore(self, call: Call, network: Network) -> None:
+        """Have rules for the vifs before anything is there that they could send to."""
+        ports, serves = self._chain.ports, self._chain.serves_dhcp
+        hosts = self.hosts_of(call, network) if ports or serves else []
+        if ports:
+            with step(call, "l3", "letting vifs send"):
+                ports.sync_ports(call, network, hosts)
         with step(call, "l3", "enabling the gateway"):
             self._chain.l3.enable_gateway(call, network)
-        if self._chain.serves_dhcp:
-            records = self._chain.store.search.vifs_of_network(call, network.id)
+        if serves:
             with step(call, "dhcp", "serving the network"):
-                self._chain.dhcp.sync(call, network, [dhcp_host(record) for record in records])
+                self._chain.dhcp.sync(call, network, answered(hosts))
+        if ports or serves:
+            self._catch_up(call, network, hosts)
+
+    def _catch_up(self, call: Call, network: Network, told: Sequence[DhcpHost]) -> None:
+        """Tell of vifs that others were making or changing while all were told.
+
+        What they told of those may have been forgotten by that.
+        """
+        known = {host.vif_id: host for host in told}
+        search = self._chain.store.search
+        unfinished = set(search.unfinished_vifs(call, network.id))
+        while True:
+            now = self.hosts_of(call, network)
+            late = [host for host in now if known.get(host.vif_id) != host]
+            if late:
+                self._tell(call, network, late)
+                known |= {host.vif_id: host for host in late}
+            if not unfinished or not call.remaining():
+                return
+            time.sleep(PAUSE)
+            unfinished &= set(search.unfinished_vifs(call, network.id))
+
+    def _tell(self, call: Call, network: Network, hosts: Sequence[DhcpHost]) -> None:
+        """Let vifs send from the addresses they have now, and DHCP answer with them."""
+        if self._chain.ports:
+            with step(call, "l3", "letting vifs send"):
+                self._chain.ports.apply_ports(call, network, changed=hosts)
+        if self._chain.serves_dhcp:
+            there = answered(hosts)
+            gone = [host for host in hosts if not host.addresses]
+            with step(call, "dhcp", "changing what vifs are answered"):
+                self._chain.dhcp.apply(call, network, changed=there, removed=gone)
+
+    def restore(self, call: Call, network: Network) -> None:
+        """Make this host serve a network as the store knows it."""
+        self.refuse_other_host(network)
+        self._restore(call, network)
+        self._translate(call, network)
+
+    def hosts_of(self, call: Call, network: Network) -> Sequence[DhcpHost]:
+        """Return all that a network serves, be it only just made."""
+        records = self._chain.store.search.vifs_of_network(call, network.id)
+        return [dhcp_host(record) for record in records]
 
     def _translate(self, call: Call, network: Network) -> None:
         if not network.has_gateway:
@@ -119,15 +172,27 @@ class Hosts:
             return
         network = self._hosted(call, record.network)
         self._enable_gateway(call, network, {record.vif.id, *together}, undo)
+        host = dhcp_host(record)
+        if self._chain.ports:
+            undo.add(
+                "what a vif may send could not be taken back",
+                lambda: self._remove_port(self._chain.overtime(call), network, host),
+            )
+            with step(call, "l3", "letting the vif send"):
+                self._chain.ports.apply_ports(call, network, changed=[host])
         if not self._chain.serves_dhcp:
             return
-        host = dhcp_host(record)
         undo.add(
             "a DHCP host could not be taken back",
             lambda: self._chain.dhcp.apply(self._chain.overtime(call), network, removed=[host]),
         )
         with step(call, "dhcp", "serving the vif"):
             self._chain.dhcp.apply(call, network, changed=[host])
+
+    def _remove_port(self, call: Call, network: Network, host: DhcpHost) -> None:
+        if self._chain.ports:
+            with step(call, "l3", "letting the vif send nothing"):
+                self._chain.ports.apply_ports(call, network, removed=[host])
 
     def _enable_gateway(
         self, call: Call, network: Network, together: Collection[str], undo: Undo
@@ -158,21 +223,79 @@ class Hosts:
 
     def change(self, call: Call, record: VifRecord) -> None:
         """Have DHCP answer a vif with the addresses it has now; with none, not at all."""
-        if not self._chain.serves_dhcp:
+        if not (self._chain.serves_dhcp or self._chain.ports):
             return
-        network = self._hosted(call, record.network)
-        host = dhcp_host(record)
-        there, gone = ([host], []) if host.addresses else ([], [host])
-        with step(call, "dhcp", "changing what the vif is answered"):
-            self._chain.dhcp.apply(call, network, changed=there, removed=gone)
+        self._tell(call, self._hosted(call, record.network), [dhcp_host(record)])
 
     def forget(self, call: Call, record: VifRecord) -> None:
-        """Have DHCP answer a vif no longer."""
-        if not self._chain.serves_dhcp:
+        """Have DHCP answer a vif no longer, and nothing come from it."""
+        if not (self._chain.serves_dhcp or self._chain.ports):
             return
+        network, host = self._hosted(call, record.network), dhcp_host(record)
+        if self._chain.serves_dhcp:
+            with step(call, "dhcp", "forgetting the vif"):
+                self._chain.dhcp.apply(call, network, removed=[host])
+        self._remove_port(call, network, host)
+
+    # --- devices ---
+
+    def plug(self, call: Call, vif_id: str, plug: Plug) -> str:
+        """Have a device for a vif on this host, and return its name.
+
+        :raises VifNotFound: there is no such vif, or no longer
+        :raises NotSupported: the L3 driver makes no devices for vifs
+        """
+        ports, record = self._ports(), self._vif(call, vif_id)
         network = self._hosted(call, record.network)
-        with step(call, "dhcp", "forgetting the vif"):
-            self._chain.dhcp.apply(call, network, removed=[dhcp_host(record)])
+        with step(call, "l3", "plugging the vif"):
+            device = ports.plug(call, network, dhcp_host(record), plug)
+        if self._chain.store.search.vif(call, vif_id) is None:  # it was released meanwhile
+            self._remove_port(self._chain.overtime(call), network, dhcp_host(record))
+            raise VifNotFound(vif_id)
+        return device
+
+    def unplug(self, call: Call, vif_id: str) -> None:
+        """Have no device for a vif on this host.
+
+        :raises VifNotFound: there is no such vif, so that it has none
+        :raises NotSupported: the L3 driver makes no devices for vifs
+        """
+        ports, record = self._ports(), self._vif(call, vif_id)
+        with step(call, "l3", "unplugging the vif"):
+            ports.unplug(call, self._hosted(call, record.network), vif_id)
+
+    def _ports(self) -> HostPorts:
+        if self._chain.ports is None:
+            raise NotSupported("devices for vifs", "l3", self._chain.names.l3)
+        return self._chain.ports
+
+    def _vif(self, call: Call, vif_id: str) -> VifRecord:
+        record = self._chain.store.search.vif(call, vif_id)
+        if record is None:
+            raise VifNotFound(vif_id)
+        self._chain.refuse_other_drivers(record.network)
+        return record
+
+    # --- looking ---
+
+    def answered_by(self, call: Call, network: Network) -> Sequence[DhcpHost]:
+        """Return whom DHCP answers on a network, be it switched on or not."""
+        return answered(self.hosts_of(call, network))
+
+    def leases(self, call: Call, network: Network) -> Sequence[ActiveLease]:
+        """Return the leases that clients of a network hold.
+
+        :raises NotSupported: the DHCP driver does not know
+        """
+        dhcp = self._chain.dhcp
+        if not isinstance(dhcp, ActiveLeases):
+            raise NotSupported("list of leases", "dhcp", self._chain.names.dhcp)
+        self._chain.refuse_other_drivers(network)
+        self.refuse_other_host(network)
+        with step(call, "dhcp", "listing leases"):
+            return dhcp.leases(call, network)
+
+    # --- stopping ---
 
     def stop(self, call: Call, network: Network, *, nat: bool = True) -> None:
         """Stop serving a network: DHCP first, then translation, port and gateway device."""
@@ -204,8 +327,7 @@ class Hosts:
         network = replace(network, host=host)
         self.refuse_other_host(network)
         try:
-            self._restore(call, network)
-            self._translate(call, network)
+            self.restore(call, network)
         except BaseException as error:
             with undoing(error) as patiently:
                 patiently("a host stays", lambda: self._give_up(call, network))
@@ -231,6 +353,11 @@ class Hosts:
     @property
     def _serves(self) -> bool:
         return self._chain.serves_dhcp or Capability.SERVES in self._chain.l3.capabilities
+
+
+def answered(hosts: Iterable[DhcpHost]) -> Sequence[DhcpHost]:
+    """Return those that DHCP has something to tell."""
+    return [host for host in hosts if host.addresses]
 
 
 def dhcp_host(record: VifRecord) -> DhcpHost:

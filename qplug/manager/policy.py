@@ -53,6 +53,10 @@ ACTIONS = {
     "retry_pending": (ADMIN, "Try pending work now"),
     "drop_pending": (ADMIN, "Forget pending work as it is"),
     "audit": (ADMIN, "Compare drivers and store, and repair what differs"),
+    "plug_vif": (ADMIN, "Connect a vif's device on a host"),
+    "unplug_vif": (ADMIN, "Remove a vif's device from a host"),
+    "get_dhcp_hosts": (ADMIN, "See whom DHCP answers on a network"),
+    "get_dhcp_leases": (ADMIN, "See which leases the clients of a network hold"),
     "sweep_host": (ADMIN, "Let addresses go whose leases ended on a host"),
 }
 """Every guarded operation, with its default rule and what it lets a caller do."""

@@ -1,6 +1,6 @@
 """Finding vifs, instances and addresses; long answers come in pages, in flat memory."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
 import sqlalchemy as sa
 from netaddr import EUI, IPAddress
@@ -16,6 +16,7 @@ PAGE = 1000
 
 is_active = vifs.c.state == "active"
 vifs_with_mac = VifReader(is_active, vifs.c.mac == sa.bindparam("mac"))
+vifs_with_id = VifReader(is_active, vifs.c.id == sa.bindparam("vif"))
 vifs_on_network = VifReader(is_active, vifs.c.network_id == sa.bindparam("network"))
 
 
@@ -89,6 +90,21 @@ class Search:
     def vifs_of_network(self, call: Call, network_id: str) -> Sequence[VifRecord]:
         """Return the vifs of a network, for the DHCP server that is to know them all."""
         return self._database.read(call, lambda tx: vifs_on_network.read(tx, network=network_id))
+
+    def vif(self, call: Call, vif_id: str) -> VifRecord | None:
+        """Return a vif by its id."""
+        found = self._database.read(call, lambda tx: vifs_with_id.read(tx, vif=vif_id))
+        return found[0] if found else None
+
+    def unfinished_vifs(self, call: Call, network_id: str) -> Collection[str]:
+        """Return the ids of a network's vifs that are being made, or changed."""
+        works = sa.or_(vifs.c.state == "building", instances.c.state == "updating")
+        query = (
+            sa.select(vifs.c.id)
+            .join_from(vifs, instances, instances.c.id == vifs.c.instance_id)
+            .where(vifs.c.network_id == network_id, works)
+        )
+        return self._database.read(call, lambda tx: tx.execute(query).scalars().all())
 
     def held(self, call: Call, network_ids: Sequence[str]) -> dict[str, int]:
         """Return by subnet how many addresses wait for an unfinished clean-up.

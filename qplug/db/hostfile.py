@@ -120,6 +120,8 @@ class HostFile:
         raise DatabaseUnusable(self.path, "it is damaged as soon as it is made")
 
     def _connected(self) -> sqlite3.Connection:
+        private = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        os.close(private)
         rows = sqlite3.connect(self.path, isolation_level="IMMEDIATE", check_same_thread=False)
         rows.row_factory = sqlite3.Row
         rows.execute("PRAGMA synchronous = OFF")

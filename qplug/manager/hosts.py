@@ -42,7 +42,7 @@ class Hosts:
             self._restore(self._chain.call(call.request_id), network)
         for network in networks:
             self._translate(self._chain.call(call.request_id), network)
-        self._prune(self._chain.call(call.request_id))
+        self.prune(self._chain.call(call.request_id))
 
     def _restore(self, call: Call, network: Network) -> None:
         """Have rules for the vifs before anything is there that they could send to."""
@@ -107,7 +107,8 @@ class Hosts:
         with step(call, "l3", "enabling NAT"):
             self._chain.l3.enable_nat(call, network)
 
-    def _prune(self, call: Call) -> None:
+    def prune(self, call: Call) -> None:
+        """Remove what is ours on this host and belongs to none of its networks."""
         wanted = self._chain.store.networks.on_host(call, self._here)  # one may be new by now
         with step(call, "dhcp", "removing what is no longer wanted"):
             self._chain.dhcp.prune(call, wanted)

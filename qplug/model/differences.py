@@ -6,8 +6,10 @@ from typing import Literal
 from netaddr import IPAddress
 
 Kind = Literal["missing", "extra", "differing", "wrong_owner", "unfinished"]
-Where = Literal["ipam", "quantum", "store"]
-What = Literal["address", "subnet", "port", "network", "instance", "vif"]
+Where = Literal["ipam", "quantum", "store", "l3", "dhcp"]
+What = Literal[
+    "address", "subnet", "port", "network", "instance", "vif", "gateway", "nat", "service", "host"
+]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,6 +8,7 @@ from qplug.contracts import AddressPairs
 from qplug.errors import QplugError
 from qplug.manager.audit.addresses import Addresses
 from qplug.manager.audit.findings import Finding, Kept, Scope
+from qplug.manager.audit.hosts import HostParts
 from qplug.manager.audit.listings import Listings
 from qplug.manager.audit.networks import Networks
 from qplug.manager.audit.pairs import Pairs
@@ -86,6 +87,9 @@ class Auditing:
         if chain.conf.quantum.port_security and isinstance(chain.quantum, AddressPairs):
             count = Count(watch, "address pairs", 2 * addresses)
             yield from Pairs(reads, plans, call).findings(listings, count)
+
+        parts = HostParts(chain, self._hosts, call)
+        yield from parts.findings(scope, Count(watch, "networks served", parts.count()))
 
     def _warn_of(self, scope: Scope) -> None:
         if scope.networks:

@@ -250,6 +250,7 @@ class Hosts:
         network = self._hosted(call, record.network)
         with step(call, "l3", "plugging the vif"):
             device = ports.plug(call, network, dhcp_host(record), plug)
+        self._tell(call, network, [dhcp_host(record)])  # DHCP may have lost the bridge before
         if self._chain.store.search.vif(call, vif_id) is None:  # it was released meanwhile
             self._remove_port(self._chain.overtime(call), network, dhcp_host(record))
             raise VifNotFound(vif_id)

@@ -147,7 +147,7 @@ def linux_hosts() -> Iterator[LinuxHost]:
         is_own = LIBC.unshare(NEW_NET) == 0
         require(is_own, "a network namespace cannot be made; run as root, or under unshare -Urnm")
         path = tempfile.mkdtemp(prefix="qplug-host-", dir="/tmp")
-        os.chmod(path, 0o755)
+        os.chmod(path, 0o755)  # noqa: S103  # for the user that dnsmasq becomes
         survivor = subprocess.Popen(
             [sys.executable, "-c", SURVIVOR, path, OURS, str(Path(__file__).parent)],
             stdin=subprocess.PIPE,
@@ -170,6 +170,20 @@ def linux_host() -> Iterator[LinuxHost]:
     """Return the host that the test is on."""
     with linux_hosts() as host:
         yield host
+
+
+def processes(program: str, text: str) -> Sequence[int]:
+    """Return the running processes of a program that have a text in their command line."""
+    found = []
+    for pid in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            words = Path("/proc", pid, "cmdline").read_bytes().split(b"\0")
+        except (FileNotFoundError, ProcessLookupError):
+            continue
+        named = words[0].decode(errors="replace").rpartition("/")[2] == program
+        if named and any(text.encode() in word for word in words):
+            found.append(int(pid))
+    return found
 
 
 def links() -> Sequence[str]:

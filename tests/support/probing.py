@@ -19,7 +19,7 @@ BROADCAST = b"\xff" * 6
 
 def offers(device: str, macs: Collection[EUI], quiet: float = QUIET) -> Mapping[EUI, IPAddress]:
     """Send a DISCOVER from a device for each MAC address and return what each is offered."""
-    asked = {number: mac for number, mac in enumerate(macs, 0x51000000)}
+    asked = dict(enumerate(macs, 0x51000000))
     found: dict[EUI, IPAddress] = {}
     with _raw(device) as wire:
         for burst in _bursts(list(asked.items()), 50):

@@ -183,7 +183,9 @@ def _of_service(serving: Serving, ledger: Ledger, network: Network) -> Iterator[
     if serving.process.find() is None:
         yield _service(network, "it does not run")
     elif not serving.is_current(ledger, network):
-        yield _service(network, "it runs with other subnets or options")
+        yield _service(
+            network, "it runs with other subnets or options, or for a device that is gone"
+        )
     elif not serving.has_its_files(ledger):
         yield _service(network, "its files are not as they were written")
 

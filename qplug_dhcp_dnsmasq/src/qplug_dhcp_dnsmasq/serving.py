@@ -8,6 +8,7 @@ the more hosts it has, and whatever a killed process wrote down is told by the n
 
 import os
 import shutil
+import socket
 import time
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
@@ -329,6 +330,7 @@ class Serving:
     def _digest(self, network: Network) -> str:
         """Return a mark of all that a running dnsmasq cannot be told."""
         words = [*self._arguments(network, 0), texts.options(network, self._told), HOOK]
+        words.append(_index(network.bridge))  # its socket does not follow to another device
         return f"{zlib.crc32(chr(0).join(words).encode()):08x}"
 
     def is_current(self, ledger: Ledger, network: Network) -> bool:
@@ -381,6 +383,14 @@ class Serving:
         """Begin a new log, so that what a former dnsmasq said is not taken for this one's."""
         with suppress(FileNotFoundError):
             os.replace(self._path("log"), self._path("log.before"))
+
+
+def _index(device: str) -> str:
+    """Return by which number the kernel knows a device, if there is one."""
+    try:
+        return str(socket.if_nametoindex(device))
+    except OSError:
+        return ""
 
 
 def _crc(lines: Iterable[str]) -> str:

@@ -107,7 +107,7 @@ class Process:
         try:
             with open(self.pid_file) as file:
                 pid = int(file.read(20))
-        except (FileNotFoundError, ValueError):
+        except (OSError, ValueError):
             return None
         return pid if self._is_ours(pid) else None
 
@@ -116,10 +116,8 @@ class Process:
         pid = self.pid()
         if pid is not None:
             return pid
-        return next(
-            (n for n in map(int, filter(str.isdigit, os.listdir("/proc"))) if self._is_ours(n)),
-            None,
-        )
+        numbers = map(int, filter(str.isdigit, os.listdir("/proc")))
+        return next(filter(self._is_ours, numbers), None)
 
     def _is_ours(self, pid: int) -> bool:
         try:

@@ -109,6 +109,7 @@ class HostFile:
         for _ in range(2):
             rows = self._connected()
             try:
+                rows.execute("PRAGMA synchronous = OFF")
                 if self._is_current(rows):
                     return rows
             except sqlite3.DatabaseError as error:
@@ -124,7 +125,6 @@ class HostFile:
         os.close(private)
         rows = sqlite3.connect(self.path, isolation_level="IMMEDIATE", check_same_thread=False)
         rows.row_factory = sqlite3.Row
-        rows.execute("PRAGMA synchronous = OFF")
         return rows
 
     def _is_current(self, rows: sqlite3.Connection) -> bool:

@@ -164,7 +164,7 @@ def test_a_user_that_is_not_there_is_one_sentence(dnsmasq_conf: ConfigOpts) -> N
 def test_what_dnsmasq_refuses_is_told_in_its_words(segment: Segment) -> None:
     Path(segment.folder).mkdir(parents=True)
     (segment.folder / "pid").mkdir()  # where its pid should be
-    with pytest.raises(DnsmasqFailed, match="cannot open or create PID file"):
+    with pytest.raises(DnsmasqFailed, match="failed to open pidfile"):
         segment.sync()
 
 

@@ -350,7 +350,8 @@ print("begun", flush=True)
 made = failed = 0
 while not over:
     try:
-        socket.create_connection(("203.0.113.100", 9000), timeout=5).close()
+        with socket.create_connection(("203.0.113.100", 9000), timeout=5) as one:
+            one.sendall(b"x"); one.recv(1)
         made += 1
     except OSError:
         failed += 1
@@ -362,6 +363,7 @@ class Echo(socketserver.BaseRequestHandler):
     def handle(self):
         while data := self.request.recv(100): self.request.sendall(data)
 socketserver.ThreadingTCPServer.daemon_threads = True
+socketserver.ThreadingTCPServer.request_queue_size = 500
 server = socketserver.ThreadingTCPServer(("203.0.113.100", 9000), Echo)
 print("ready", flush=True)
 server.serve_forever()

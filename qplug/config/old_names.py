@@ -70,13 +70,6 @@ L3_LIBS = _meaning(
         "nova.network.l3.NullL3": "null",
     }
 )
-INTERFACE_DRIVERS = _meaning(
-    {
-        "nova.network.linux_net.LinuxBridgeInterfaceDriver": "bridge",
-        "nova.network.linux_net.QuantumLinuxBridgeInterfaceDriver": "bridge",
-        "nova.network.linux_net.LinuxOVSInterfaceDriver": "ovs",
-    }
-)
 
 
 def _to(group: str, *names: str, converter: Converter = TEXT) -> tuple[OldName, ...]:
@@ -140,17 +133,18 @@ INHERITED: tuple[OldName, ...] = (
     *_ignored("there is one manager", "network_manager"),
     *_now("l3_lib", "l3", converter=L3_LIBS),
     *_to("ipam", "ipv6_backend"),
-    *_to("l3_linux", "fixed_range"),
+    *_ignored("the rules are made of the cidrs of the networks that there are", "fixed_range"),
     *_now("create_unique_mac_address_attempts", "mac", "unique_attempts", INTEGER),
     *_now("fixed_ip_disassociate_timeout", "ipam", "reuse_delay", INTEGER),
-    *_to("dhcp_dnsmasq", "force_dhcp_release", converter=BOOLEAN),
+    *_ignored("leases of what is freed are always given back", "force_dhcp_release"),
     *_ignored(
         "qplug has no floating IPs yet",
         "default_floating_pool",
         "auto_assign_floating_ip",
         "quota_floating_ips",
+        "public_interface",
+        "send_arp_for_ha",
     ),
-    *_to("l3_linux", "public_interface"),
     *_ignored("networks are created one by one", "num_networks"),
     *_ignored("qplug reserves no addresses for VPN clients", "cnt_vpn_clients", "vpn_ip"),
     *_ignored(
@@ -190,23 +184,25 @@ INHERITED: tuple[OldName, ...] = (
     *_same("rpc_response_timeout"),
     *_ignored("one machine needs no message bus", "fake_rabbit"),
     *_ignored("qplug needs no lock files", "lock_path", "disable_process_locking"),
-    *_both("root_helper"),
+    *_ignored("drivers run no commands as somebody else", "root_helper"),
 )
 """What code that the QuantumManager inherited read."""
 
 LINUX: tuple[OldName, ...] = (
     *_to("dhcp_dnsmasq", "networks_path"),
     *_ignored("the DHCP driver brings its own", "dhcpbridge", "dhcpbridge_flagfile"),
-    *_now("dnsmasq_config_file", "dhcp_dnsmasq", "config_file"),
-    *_to("dhcp_dnsmasq", "dns_server"),
-    *_to("dhcp_dnsmasq", "use_single_default_gateway", converter=BOOLEAN),
-    *_now("linuxnet_interface_driver", "l3_linux", "interface_driver", INTERFACE_DRIVERS),
-    *_now("linuxnet_ovs_integration_bridge", "l3_linux", "ovs_integration_bridge"),
-    *_to("l3_linux", "network_device_mtu", converter=INTEGER),
+    *_ignored("dnsmasq is told everything by its arguments", "dnsmasq_config_file"),
+    *_ignored("dnsmasq answers no DNS; see 'qplug network create --dns'", "dns_server"),
+    *_ignored("qplug gives every network its gateway yet", "use_single_default_gateway"),
+    *_ignored(
+        "qplug makes Linux bridges alone yet",
+        "linuxnet_interface_driver",
+        "linuxnet_ovs_integration_bridge",
+    ),
+    *_now("network_device_mtu", "l3", "mtu", INTEGER),
     *_to("l3_linux", "routing_source_ip", "metadata_host"),
     *_to("l3_linux", "metadata_port", converter=INTEGER),
     *_to("l3_linux", "dmz_cidr"),
-    *_to("l3_linux", "send_arp_for_ha", converter=BOOLEAN),
     *_ignored("there is no DNS driver that writes files", "logdir"),
     *_ignored(
         "qplug has no LDAP DNS driver",

@@ -17,6 +17,8 @@ from qplug.store import VifRecord
 
 LOG = logging.getLogger(__name__)
 
+PATIENCE = 2.0
+"""Seconds that vifs are waited for that others are making."""
 PAUSE = 0.05
 """Seconds between two looks at what others are making."""
 
@@ -39,12 +41,13 @@ class Hosts:
             self._chain.l3.initialize(call)
         # A host may have many networks: each has an operation's time of its own.
         for network in networks:
-            self._restore(self._chain.call(call.request_id), network)
+            late = self._chain.call(call.request_id)
+            self._catch_up(late, network, self._restore(late, network))
         for network in networks:
             self._translate(self._chain.call(call.request_id), network)
         self.prune(self._chain.call(call.request_id))
 
-    def _restore(self, call: Call, network: Network) -> None:
+    def _restore(self, call: Call, network: Network) -> Sequence[DhcpHost]:
         """Have rules for the vifs before anything is there that they could send to."""
         ports, serves = self._chain.ports, self._chain.serves_dhcp
         hosts = self.hosts_of(call, network) if ports or serves else []
@@ -56,16 +59,15 @@ class Hosts:
         if serves:
             with step(call, "dhcp", "serving the network"):
                 self._chain.dhcp.sync(call, network, answered(hosts))
-        if ports or serves:
-            self._catch_up(call, network, hosts)
+        return hosts
 
     def _catch_up(self, call: Call, network: Network, told: Sequence[DhcpHost]) -> None:
         """Tell of vifs that others were making or changing while all were told.
 
-        What they told of those may have been forgotten by that.
+        What they told of those may have been forgotten by that. Who is dead is not waited for long.
         """
         known = {host.vif_id: host for host in told}
-        search = self._chain.store.search
+        search, until = self._chain.store.search, time.monotonic() + PATIENCE
         unfinished = set(search.unfinished_vifs(call, network.id))
         while True:
             now = self.hosts_of(call, network)
@@ -73,7 +75,7 @@ class Hosts:
             if late:
                 self._tell(call, network, late)
                 known |= {host.vif_id: host for host in late}
-            if not unfinished or not call.remaining():
+            if not unfinished or time.monotonic() > until:
                 return
             time.sleep(PAUSE)
             unfinished &= set(search.unfinished_vifs(call, network.id))
@@ -92,8 +94,9 @@ class Hosts:
     def restore(self, call: Call, network: Network) -> None:
         """Make this host serve a network as the store knows it."""
         self.refuse_other_host(network)
-        self._restore(call, network)
+        told = self._restore(call, network)
         self._translate(call, network)
+        self._catch_up(call, network, told)
 
     def hosts_of(self, call: Call, network: Network) -> Sequence[DhcpHost]:
         """Return all that a network serves, be it only just made."""
@@ -329,7 +332,8 @@ class Hosts:
         network = replace(network, host=host)
         self.refuse_other_host(network)
         try:
-            self.restore(call, network)
+            self._restore(call, network)
+            self._translate(call, network)
         except BaseException as error:
             with undoing(error) as patiently:
                 patiently("a host stays", lambda: self._give_up(call, network))

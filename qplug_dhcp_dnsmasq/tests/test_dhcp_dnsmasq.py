@@ -84,6 +84,7 @@ class TestDnsmasqDhcp(DhcpDriverSuite):
         with hosts.entered(hosts.OURS + network.id[:8]):
             assert probing.lease("eth0", host.mac) == host.addresses[0]
             server = network.subnets[0].dhcp_server
+            assert server is not None
             probing.release("eth0", host.mac, host.addresses[0], server)
         self._wait_for_events(driver, network, host)
 

@@ -1,6 +1,7 @@
 """What the driver changes on a host, what it leaves alone, and what it costs."""
 
 import json
+import os
 import signal
 import sqlite3
 import subprocess
@@ -22,7 +23,6 @@ from qplug.errors import CidrConflict, ConfigInvalid
 from qplug.model import DhcpHost, Network, Plug
 from qplug.testing.suite import race
 from qplug.testing.values import call, dhcp_host, network, subnet, vif
-from qplug_l3_linux import driver as driver_module
 from qplug_l3_linux.driver import LinuxL3
 from qplug_l3_linux.errors import (
     KernelRefused,
@@ -446,7 +446,7 @@ def test_a_change_is_one_transaction_and_starts_no_program(
     def refused(*_: Any, **__: Any) -> None:
         raise AssertionError("a program is started")
 
-    for module in (subprocess, driver_module.os):
+    for module in (subprocess, os):
         for function in ("Popen", "run", "system", "posix_spawn", "fork"):
             if hasattr(module, function):
                 monkeypatch.setattr(module, function, refused)

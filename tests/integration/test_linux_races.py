@@ -14,7 +14,7 @@ import probing
 import pytest
 from crashing import LONG
 from hosts import linux_host
-from netaddr import IPAddress
+from netaddr import EUI, IPAddress
 from oslo_config.cfg import ConfigOpts
 from scenes import Scene, make_scene, scene
 
@@ -73,7 +73,8 @@ def test_after_a_crowd_each_is_answered_with_its_address_and_who_left_is_not(
         for _ in range(8)
     ]
     kills = _killed_now_and_then(scene, network, workers)
-    there, gone = {}, set()
+    there: dict[EUI, IPAddress] = {}
+    gone: set[EUI] = set()
     for worker in workers:
         out, error = worker.communicate(timeout=120)
         assert worker.returncode == 0, error[-2000:]

@@ -1,5 +1,8 @@
 """DHCP clients of a test's own: many at once, with whatever MAC addresses, and quick to give up."""
 
+# mypy: disable-error-code=no-any-return
+# netaddr has no types: what it packs is bytes.
+
 import socket
 import struct
 import time

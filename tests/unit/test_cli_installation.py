@@ -50,7 +50,6 @@ def opened(path: Path) -> Iterator[sqlite3.Connection]:
         ("[ipam]\ndriver =", "[ipam] driver = '' is wrong"),
         ("[DEFAULT]\nquantum_ipam_lib = mine", "quantum_ipam_lib = 'mine' is wrong"),
         ("[ipam]\ndriver = melagne", "no ipam driver is called 'melagne'"),
-        ("[dhcp]\ndriver = dnsmasq", "install the package qplug-dhcp-dnsmasq"),
         ("[ipam]\ndriver = memory", "keeps its state in one process only"),
         ("[database]\nconnection = nonsense", "is no URL"),
         ("[database]\nconnection = sqlite:////proc/none/x", "/proc/none"),

@@ -108,7 +108,7 @@ def test_help_lists_every_command_with_its_first_line(qplug: Commands) -> None:
 def test_every_command_explains_itself(qplug: Commands) -> None:
     lines = qplug("--help").out.partition("commands:\n")[2].splitlines()
     names = [line[2:23].strip() for line in lines]
-    assert len(names) == 34
+    assert len(names) == 38
     for name in names:
         explained = qplug(f"help {name}")
         assert explained.code == 0
@@ -119,7 +119,12 @@ def test_every_command_explains_itself(qplug: Commands) -> None:
 def test_help_of_a_noun_lists_its_commands(qplug: Commands) -> None:
     done = qplug("vif --help")
     assert (done.code, done.err) == (0, "")
-    assert [line.split()[1] for line in done.out.splitlines()] == ["list", "show"]
+    assert [line.split()[1] for line in done.out.splitlines()] == [
+        "list",
+        "plug",
+        "show",
+        "unplug",
+    ]
     assert qplug("help vif") == done
 
 

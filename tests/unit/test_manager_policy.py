@@ -22,11 +22,12 @@ from qplug.errors import (
     NetworkNotFound,
     NotFound,
     NothingPending,
+    NotSupported,
     PolicyNotAuthorized,
 )
 from qplug.manager import Context, Manager
 from qplug.manager.policy import ACTIONS, Policy, rules
-from qplug.model import Instance, Network
+from qplug.model import Instance, Network, Plug
 from qplug.testing.fixtures import ApiOf, MakeManager
 from qplug.testing.values import OTHER_PROJECT, PROJECT, network_spec
 
@@ -52,6 +53,12 @@ def _drop_nothing(manager: Manager, context: Context) -> None:
     """Drop what is not pending, which who may do so is told."""
     with suppress(NothingPending):
         manager.drop_pending(context, "req-nothing")
+
+
+def _unsupported(operation: Callable[..., object], *arguments: object) -> None:
+    """Ask for what the drivers of the chain cannot do, which who may do it is told."""
+    with suppress(NotSupported):
+        operation(*arguments)
 
 
 ADMIN = Context(is_admin=True)
@@ -94,6 +101,10 @@ OPERATIONS: dict[str, Operation] = {
     "drop_pending": lambda m, c, n, i: _drop_nothing(m, c),
     "init_host": lambda m, c, n, i: m.init_host(c),
     "sweep_host": lambda m, c, n, i: m.sweep_host(c),
+    "plug_vif": lambda m, c, n, i: _unsupported(m.plug_vif, c, str(uuid4()), Plug()),
+    "unplug_vif": lambda m, c, n, i: _unsupported(m.unplug_vif, c, str(uuid4())),
+    "get_dhcp_hosts": lambda m, c, n, i: m.get_dhcp_hosts(c, n.id),
+    "get_dhcp_leases": lambda m, c, n, i: _unsupported(m.get_dhcp_leases, c, n.id),
 }
 """Every action, done by somebody to a network and an instance on it."""
 
@@ -106,6 +117,10 @@ ADMINS = {
     "audit",
     "init_host",
     "sweep_host",
+    "plug_vif",
+    "unplug_vif",
+    "get_dhcp_hosts",
+    "get_dhcp_leases",
 }
 SILENT = {
     "create_networks",
@@ -160,6 +175,10 @@ def refusal_of(action: str) -> AbstractContextManager[object]:
         "drop_pending",
         "init_host",
         "sweep_host",
+        "plug_vif",
+        "unplug_vif",
+        "get_dhcp_hosts",
+        "get_dhcp_leases",
         "allocate_for_instance",
     }  # the caller says itself whose it is
     return pytest.raises(Forbidden if action in named else NotFound)

@@ -89,7 +89,9 @@ class Auditing:
             yield from Pairs(reads, plans, call).findings(listings, count)
 
         parts = HostParts(chain, self._hosts, call)
-        yield from parts.findings(scope, Count(watch, "networks served", parts.count()))
+        if parts.are_there:
+            count = Count(watch, "networks served", parts.count())
+            yield from parts.findings(scope, count)
 
     def _warn_of(self, scope: Scope) -> None:
         if scope.networks:

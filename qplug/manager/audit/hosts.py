@@ -34,14 +34,17 @@ class HostParts:
         self._host = str(chain.conf.host)
         self._parts = list(_parts(chain))
 
+    @property
+    def are_there(self) -> bool:
+        """Whether any driver can say what is wrong."""
+        return bool(self._parts)
+
     def count(self) -> int:
-        """Return how many networks are looked at; none if no driver can."""
-        return len(self._networks()) if self._parts else 0
+        """Return how many networks are looked at."""
+        return len(self._networks())
 
     def findings(self, scope: Scope, count: Count) -> Iterator[Finding]:
         """Yield what is certain after a second look."""
-        if not self._parts:
-            return
         for network in count.of(self._networks()):
             if network.id not in scope.networks:
                 yield from self._of_network(network)

@@ -22,7 +22,7 @@ from qplug_dhcp_dnsmasq.ledger import ENDED_AT_MOST, Ledger
 from qplug_dhcp_dnsmasq.options import GROUP, opts
 from qplug_dhcp_dnsmasq.process import identity, refuse_closed, version
 from qplug_dhcp_dnsmasq.serving import Serving
-from qplug_dhcp_dnsmasq.texts import Told
+from qplug_dhcp_dnsmasq.texts import Told, of_version4
 
 UUID = re.compile(r"([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})(?:\.(?:sqlite|telling)\S*)?")
 
@@ -43,6 +43,7 @@ class DnsmasqDhcp(DhcpDriver, LeaseEvents, ActiveLeases, HostFaults):
             lease_time=int(conf.dhcp.lease_time),
             mtu=int(conf.l3.mtu),
         )
+        self._use_ipv6 = bool(group.use_ipv6)
 
     def check(self, call: Call) -> str:
         """Ask dnsmasq for its version, and look at where its files go."""
@@ -55,7 +56,7 @@ class DnsmasqDhcp(DhcpDriver, LeaseEvents, ActiveLeases, HostFaults):
 
     def sync(self, call: Call, network: Network, hosts: Iterable[DhcpHost]) -> None:
         """Have dnsmasq run with exactly these hosts."""
-        self._of(network.id).sync(call, network, hosts)
+        self._of(network.id).sync(call, self._seen(network), hosts)
 
     def apply(
         self,
@@ -68,7 +69,7 @@ class DnsmasqDhcp(DhcpDriver, LeaseEvents, ActiveLeases, HostFaults):
         """Tell dnsmasq of some hosts, with whatever others tell it of at the same time."""
         serving = self._of(network.id)
         if changed or not removed or serving.is_known():
-            serving.apply(call, network, changed, removed)
+            serving.apply(call, self._seen(network), changed, removed)
 
     def stop(self, call: Call, network: Network) -> None:
         """End the network's dnsmasq and remove its folder."""
@@ -138,7 +139,7 @@ class DnsmasqDhcp(DhcpDriver, LeaseEvents, ActiveLeases, HostFaults):
             return [_service(network, "it does not run, and has no files")] if wanted else []
         with serving.ledger(call) as ledger:
             return [
-                *_of_service(serving, ledger, network),
+                *_of_service(serving, ledger, self._seen(network)),
                 *_of_hosts(network, wanted, {host.vif_id: host for host in ledger.hosts()}),
             ]
 
@@ -159,6 +160,9 @@ class DnsmasqDhcp(DhcpDriver, LeaseEvents, ActiveLeases, HostFaults):
 
     def _of(self, network_id: str) -> Serving:
         return Serving(self._root, network_id, self._told, identity(self._user))
+
+    def _seen(self, network: Network) -> Network:
+        return network if self._use_ipv6 else of_version4(network)
 
     def _known(self) -> Sequence[str]:
         """Return the ids of the networks of which there is anything."""

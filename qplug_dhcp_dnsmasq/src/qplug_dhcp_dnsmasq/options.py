@@ -21,6 +21,11 @@ def opts() -> Sequence[cfg.Opt]:
             "dnsmasq must be able to enter it, so that it cannot be inside of state_path unless "
             "qplug is not run by root; then $state_path/dnsmasq is the default.",
         ),
+        cfg.BoolOpt(
+            "use_ipv6",
+            default=True,
+            help="Serve IPv6 subnets: router advertisements, and DHCPv6 where it is needed.",
+        ),
         cfg.StrOpt(
             "user",
             default="dnsmasq",

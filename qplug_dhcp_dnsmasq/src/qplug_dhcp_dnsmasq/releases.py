@@ -23,8 +23,8 @@ def release4(device: str, server: IPAddress, address: IPAddress, mac: EUI) -> No
 def _message4(server: IPAddress, address: IPAddress, mac: EUI) -> bytes:
     head = struct.pack("!BBBB4sHH", 1, 1, 6, 0, os.urandom(4), 0, 0)
     addresses: bytes = address.packed + bytes(12)  # ciaddr, and none of the others
-    hardware = mac.packed + bytes(10)
-    options = bytes([53, 1, RELEASE4, 54, 4]) + server.packed + b"\xff"
+    hardware: bytes = mac.packed + bytes(10)
+    options: bytes = bytes([53, 1, RELEASE4, 54, 4]) + server.packed + b"\xff"
     return head + addresses + hardware + bytes(64 + 128) + MAGIC + options
 
 

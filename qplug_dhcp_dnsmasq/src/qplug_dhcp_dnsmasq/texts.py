@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from uuid import UUID
 
 from netaddr import EUI, IPAddress
@@ -35,6 +35,11 @@ class Told:
         """
         if self.domain and (len(self.domain) > 253 or not DOMAIN.fullmatch(self.domain)):
             raise DomainInvalid(self.domain)
+
+
+def of_version4(network: Network) -> Network:
+    """Return the network without its IPv6 subnets."""
+    return replace(network, subnets=tuple(s for s in network.subnets if s.version == 4))
 
 
 def served(network: Network) -> Sequence[tuple[str, Subnet]]:

@@ -44,6 +44,7 @@ class LinuxL3(L3Driver, HostPorts, HostFaults):
         conf.register_opts(OPTS, group=GROUP)
         self._options = _options(conf[GROUP])
         self._sets_forwarding = bool(conf[GROUP].set_forwarding)
+        self._versions = (4, 6) if conf[GROUP].use_ipv6 else (4,)
         self._file = HostFile(os.path.join(conf.state_path, "l3_linux.sqlite"), SCHEMA)
         self._rules = Nftables()
         self._links = Links(int(conf.l3.mtu))
@@ -81,7 +82,7 @@ class LinuxL3(L3Driver, HostPorts, HostFaults):
     def enable_gateway(self, call: Call, network: Network) -> None:
         """Have the bridge with its addresses, and the network's rules."""
         with self._turn(call) as wanted:
-            before, after = wanted.network(network.id), wanted_network(network)
+            before, after = wanted.network(network.id), self._wanted(network)
             after = replace(after, is_translated=before is not None and before.is_translated)
             self._refuse_overlap(after, wanted)
             self._change_network(wanted, before, after)
@@ -102,7 +103,7 @@ class LinuxL3(L3Driver, HostPorts, HostFaults):
     def enable_nat(self, call: Call, network: Network) -> None:
         """Translate the cidrs of IPv4 subnets with a gateway."""
         with self._turn(call) as wanted:
-            before, after = wanted.network(network.id), wanted_network(network)
+            before, after = wanted.network(network.id), self._wanted(network)
             after = replace(
                 before or replace(after, is_enabled=False), routed=after.routed, is_translated=True
             )
@@ -219,7 +220,11 @@ class LinuxL3(L3Driver, HostPorts, HostFaults):
             return self._looking().strays(wanted, set(network_ids))
 
     def _looking(self) -> Looking:
-        return Looking(self._rules, self._links)
+        return Looking(self._rules, self._links, self._wanted)
+
+    def _wanted(self, network: Network) -> WantedNetwork:
+        subnets = tuple(one for one in network.subnets if one.version in self._versions)
+        return wanted_network(replace(network, subnets=subnets))
 
     # --- rules ----------------------------------------------------------------------------------
 

@@ -1,6 +1,6 @@
 """What of the kernel's state is not as it is wanted."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from netaddr import IPAddress
@@ -9,7 +9,7 @@ from qplug.model import DhcpHost, Fault, Network
 from qplug_l3_linux.links import NETWORK, VIF, Link, Links
 from qplug_l3_linux.nftables import Nftables
 from qplug_l3_linux.rules import L3, PS, Element, in_json
-from qplug_l3_linux.wanted import Wanted, wanted_network, wanted_port
+from qplug_l3_linux.wanted import Wanted, WantedNetwork, wanted_port
 
 OF_PORTS = ("ports", "mac", "pair4", "pair6", "nd6")
 OF_BRIDGES = ("gw_if", "isolated_if", "same_if")
@@ -18,10 +18,16 @@ OF_BRIDGES = ("gw_if", "isolated_if", "same_if")
 class Looking:
     """Looks at sets and devices, and changes nothing."""
 
-    def __init__(self, rules: Nftables, links: Links) -> None:
-        """Look with these."""
+    def __init__(
+        self, rules: Nftables, links: Links, wanted: Callable[[Network], WantedNetwork]
+    ) -> None:
+        """Look with these.
+
+        :param wanted: says what a network wants of its host
+        """
         self._rules = rules
         self._links = links
+        self._wanted = wanted
 
     # --- one network ---
 
@@ -35,7 +41,7 @@ class Looking:
         ]
 
     def _of_bridge(self, network: Network, link: Link | None) -> Iterator[Fault]:
-        wanted = wanted_network(network)
+        wanted = self._wanted(network)
         texts = ", ".join(wanted.addresses)
         fault = Fault(
             what="gateway",
@@ -57,7 +63,7 @@ class Looking:
 
     def _of_rules(self, network: Network) -> Iterator[Fault]:
         there = self._elements(L3)
-        known = wanted_network(network)
+        known = self._wanted(network)
         wanted = replace(known, is_translated=bool(known.routed)).elements
         for what, sets in (("gateway", None), ("nat", "nat_src")):
             part = {one for one in wanted if (one.set_name == "nat_src") == (sets == "nat_src")}

@@ -8,6 +8,12 @@ GROUP = "l3_linux"
 
 OPTS: Sequence[cfg.Opt] = (
     cfg.Opt(
+        "my_ip",
+        type=types.IPAddress(version=4),
+        help="An address of this host, for other options of this group to name as $my_ip.",
+    ),
+    cfg.BoolOpt("use_ipv6", default=True, help="Route IPv6 subnets, and put addresses on them."),
+    cfg.Opt(
         "routing_source_ip",
         type=types.IPAddress(version=4),
         help="The address that instances have to the world. By default it is the one of the device "

@@ -297,7 +297,7 @@ class Manager:
         self.hosts.unplug(self._changing(context), check_uuid("vif", vif_id))
 
     def get_dhcp_hosts(self, context: Context, network: str) -> Sequence[DhcpHost]:
-        """Return whom DHCP answers on a network, in order of creation."""
+        """Return whom DHCP answers on a network, by first address."""
         self._policy.check(context, "get_dhcp_hosts")
         call = self._call(context)
         return self.hosts.answered_by(call, self.networks.get(call, network, None))

@@ -284,8 +284,9 @@ class Hosts:
     # --- looking ---
 
     def answered_by(self, call: Call, network: Network) -> Sequence[DhcpHost]:
-        """Return whom DHCP answers on a network, be it switched on or not."""
-        return answered(self.hosts_of(call, network))
+        """Return whom DHCP answers on a network, be it switched on or not; by first address."""
+        hosts = answered(self.hosts_of(call, network))
+        return sorted(hosts, key=lambda host: host.addresses[0])
 
     def leases(self, call: Call, network: Network) -> Sequence[ActiveLease]:
         """Return the leases that clients of a network hold.

@@ -15,11 +15,12 @@ SOURCES := qplug $(PLUGINS) tests $(wildcard benchmarks demo)
 JOBS ?= auto
 ARGS ?=
 
-.PHONY: help demo demo-kill demo-melange test test-long test-servers bench bench-quantum lint format wheels test-wheels clean
+.PHONY: help demo demo-kill demo-linux demo-melange test test-long test-servers bench bench-quantum lint format wheels test-wheels clean
 
 help:
 	@echo 'make demo         the main job on SQLite, in a folder that is gone afterwards'
 	@echo 'make demo-kill    a command that is killed half-way, and how what it left is put right'
+	@echo 'make demo-linux   real bridges, NAT and DHCP in network namespaces, without root where that is allowed'
 	@echo 'make demo-melange the main job with addresses and MACs of a Melange server, which stands in'
 	@echo 'make test         lint and all tests; what needs a missing server is skipped'
 	@echo 'make test-long    the same, where a test at scale takes all the rows it can, and crashes run on all databases'
@@ -37,6 +38,9 @@ demo: $(VENV)/.installed
 
 demo-kill: $(VENV)/.installed
 	@PATH="$(CURDIR)/$(BIN):$$PATH" sh demo/kill.sh
+
+demo-linux: $(VENV)/.installed
+	@PATH="$(CURDIR)/$(BIN):$$PATH" sh demo/linux.sh
 
 demo-melange: $(VENV)/.installed
 	@PATH="$(CURDIR)/$(BIN):$$PATH" sh demo/melange.sh

@@ -34,7 +34,7 @@ bound|renew|BOUND|RENEW|REBOOT)
     # udhcpc and dhclient say it in other words
     address=${ip:-$new_ip_address} mask=${mask:-$new_subnet_mask} mtu=${mtu:-$new_interface_mtu}
     router=${router:-$new_routers}
-    ip addr flush dev $interface scope global
+    ip -4 addr flush dev $interface scope global
     ip addr add $address/$mask dev $interface
     [ -z "$mtu" ] || ip link set $interface mtu $mtu
     [ -z "$router" ] || ip route replace default via $router

@@ -72,7 +72,9 @@ class Looking:
                     what="nat" if what == "nat" else "gateway",
                     network_id=network.id,
                     wanted=f"the rules of table {L3} know the network",
-                    found=f"they lack {_listed(missing)}" if there else "there are no such rules",
+                    found=f"the rules lack {_listed(missing)}"
+                    if there
+                    else "there are no such rules",
                 )
 
     def _of_ports(
@@ -160,9 +162,9 @@ def _differing(
     missing, extra = wanted - found, found - wanted
     words = []
     if missing:
-        words.append(f"they lack {_listed(missing)}" if found else "they do not know it")
+        words.append(f"the rules lack {_listed(missing)}" if found else "the rules do not know it")
     if extra:
-        words.append(f"they have {_listed(extra)} too")
+        words.append(f"the rules have {_listed(extra)} too")
     return Fault(
         what="port",
         network_id=network.id,

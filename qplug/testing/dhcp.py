@@ -43,6 +43,9 @@ class DhcpDriverSuite(DriverSuite, base=True):
         "prune": lambda driver, call: driver.prune(call, []),
         "ended_leases": lambda driver, call: driver.ended_leases(call),
         "acknowledge": lambda driver, call: driver.acknowledge(call, []),
+        "leases": lambda driver, call: driver.leases(call, _NETWORK),
+        "faults": lambda driver, call: driver.faults(call, _NETWORK, []),
+        "strays": lambda driver, call: driver.strays(call, []),
     }
 
     def placed(self, network: Network) -> Network:

@@ -7,11 +7,12 @@ import pytest
 
 from qplug.contracts import L3Driver
 from qplug.errors import Conflict
-from qplug.model import Capability, Network
+from qplug.model import Capability, Network, Plug
 from qplug.testing.suite import Calls, DriverSuite, needs, race
-from qplug.testing.values import call, network, subnet
+from qplug.testing.values import call, dhcp_host, network, subnet, vif
 
 _NETWORK = network("10.0.0.0/24")
+_HOST = dhcp_host(vif(_NETWORK), "10.0.0.2")
 
 
 class L3DriverSuite(DriverSuite, base=True):
@@ -30,6 +31,12 @@ class L3DriverSuite(DriverSuite, base=True):
         "enable_nat": lambda driver, call: driver.enable_nat(call, _NETWORK),
         "disable_nat": lambda driver, call: driver.disable_nat(call, _NETWORK),
         "prune": lambda driver, call: driver.prune(call, []),
+        "sync_ports": lambda driver, call: driver.sync_ports(call, _NETWORK, []),
+        "apply_ports": lambda driver, call: driver.apply_ports(call, _NETWORK, changed=[_HOST]),
+        "plug": lambda driver, call: driver.plug(call, _NETWORK, _HOST, Plug()),
+        "unplug": lambda driver, call: driver.unplug(call, _NETWORK, _HOST.vif_id),
+        "faults": lambda driver, call: driver.faults(call, _NETWORK, []),
+        "strays": lambda driver, call: driver.strays(call, []),
     }
 
     def has_gateway(self, driver: L3Driver, network: Network) -> bool:

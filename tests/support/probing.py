@@ -11,6 +11,8 @@ from contextlib import contextmanager
 
 from netaddr import EUI, IPAddress
 
+from qplug.model import mac_address
+
 MAGIC = b"\x63\x82\x53\x63"
 QUIET = 0.25
 """Seconds without an answer after which none is expected any more."""
@@ -28,9 +30,9 @@ def offers(device: str, macs: Collection[EUI], quiet: float = QUIET) -> Mapping[
         for burst in _bursts(list(asked.items()), 50):
             for number, mac in burst:
                 wire.send(_frame(mac, _message(number, mac, {53: bytes([DISCOVER])})))
-            for number, kind, address in _answers(wire, quiet, len(burst)):
-                if kind == OFFER and number in asked:
-                    found[asked[number]] = address
+            for mac, kind, address in _answers(wire, quiet, {mac for _, mac in burst}):
+                if kind == OFFER:
+                    found[mac] = address
     return found
 
 
@@ -48,7 +50,7 @@ def lease(device: str, mac: EUI, client_id: bytes = b"") -> IPAddress | None:
     told = {61: client_id, 12: client_id} if client_id else {}
     with _raw(device) as wire:
         wire.send(_frame(mac, _message(1, mac, {53: bytes([DISCOVER]), **told})))
-        offered = next((a for _, kind, a in _answers(wire, QUIET, 1) if kind == OFFER), None)
+        offered = next((a for _, kind, a in _answers(wire, QUIET, {mac}) if kind == OFFER), None)
         if offered is None:
             return None
         return _requested(wire, mac, offered, told)
@@ -60,7 +62,7 @@ def reboot(device: str, mac: EUI, address: str, client_id: bytes = b"") -> int |
     asked = {53: bytes([REQUEST]), 50: IPAddress(address).packed, **told}
     with _raw(device) as wire:
         wire.send(_frame(mac, _message(2, mac, asked)))
-        return next((kind for _, kind, _ in _answers(wire, QUIET, 1)), None)
+        return next((kind for _, kind, _ in _answers(wire, QUIET, {mac})), None)
 
 
 def _requested(
@@ -68,7 +70,7 @@ def _requested(
 ) -> IPAddress | None:
     asked = {53: bytes([REQUEST]), 50: offered.packed, **told}
     wire.send(_frame(mac, _message(2, mac, asked)))
-    return next((a for _, kind, a in _answers(wire, QUIET, 1) if kind == ACK), None)
+    return next((a for _, kind, a in _answers(wire, QUIET, {mac}) if kind == ACK), None)
 
 
 def release(device: str, mac: EUI, address: IPAddress, server: IPAddress) -> None:
@@ -115,10 +117,10 @@ def _checksum(head: bytes) -> int:
 
 
 def _answers(
-    wire: socket.socket, quiet: float, wanted: int
-) -> Iterator[tuple[int, int, IPAddress]]:
-    """Yield the transaction, kind and address of each answer, until so many or none comes."""
-    until = time.monotonic() + quiet
+    wire: socket.socket, quiet: float, macs: Collection[EUI]
+) -> Iterator[tuple[EUI, int, IPAddress]]:
+    """Yield MAC address, kind and address of each answer, until each has one or none comes."""
+    until, wanted = time.monotonic() + quiet, set(macs)
     while wanted and (left := until - time.monotonic()) > 0:
         wire.settimeout(left)
         try:
@@ -126,18 +128,17 @@ def _answers(
         except TimeoutError:
             return
         answer = _parsed(frame)
-        if answer is not None:
+        if answer is not None and answer[0] in wanted:  # others may be answered here too
             yield answer
-            wanted -= 1
+            wanted.discard(answer[0])
             until = time.monotonic() + quiet
 
 
-def _parsed(frame: bytes) -> tuple[int, int, IPAddress] | None:
+def _parsed(frame: bytes) -> tuple[EUI, int, IPAddress] | None:
     ip = frame[14:]
     if len(ip) < 28 or ip[9] != 17 or ip[20:24] != struct.pack("!HH", 67, 68):
         return None
     message = ip[28:]
-    (number,) = struct.unpack("!I", message[4:8])
     options = message[240:]
     kind = None
     while options and options[0] != 255:
@@ -149,7 +150,7 @@ def _parsed(frame: bytes) -> tuple[int, int, IPAddress] | None:
             kind = options[2]
         options = options[2 + size :]
     address = IPAddress(int.from_bytes(message[16:20]), 4)
-    return None if kind is None else (number, kind, address)
+    return None if kind is None else (mac_address(message[28:34].hex(":")), kind, address)
 
 
 # --- IPv6 ---------------------------------------------------------------------------------------

@@ -18,6 +18,8 @@ from qplug.contracts import (
     AddressPairs,
     AddressUsage,
     FloatingIps,
+    HostFaults,
+    HostPorts,
     LeaseEvents,
     SubnetUpdates,
 )
@@ -169,8 +171,8 @@ def test_a_suite_that_pytest_could_not_collect_is_refused_where_it_is_written() 
         (IpamDriverSuite, (SubnetUpdates, AddressUsage, FloatingIps)),
         (QuantumDriverSuite, (AddressPairs, AddressMirror)),
         (MacDriverSuite, ()),
-        (L3DriverSuite, ()),
-        (DhcpDriverSuite, (LeaseEvents,)),
+        (L3DriverSuite, (HostPorts, HostFaults)),
+        (DhcpDriverSuite, (LeaseEvents, ActiveLeases, HostFaults)),
     ],
 )
 def test_a_gone_backend_is_met_with_every_method(

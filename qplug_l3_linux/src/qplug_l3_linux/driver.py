@@ -14,7 +14,13 @@ from qplug.errors import CidrConflict, ConfigInvalid
 from qplug.model import Call, Capability, DhcpHost, Fault, Network, Plug, overlap
 from qplug_l3_linux import host as switches
 from qplug_l3_linux.connections import end_connections
-from qplug_l3_linux.errors import KernelRefused, NameTaken, RoutedElsewhere, UnguardedMetadata
+from qplug_l3_linux.errors import (
+    KernelRefused,
+    NameTaken,
+    RoutedElsewhere,
+    TooMuchAtOnce,
+    UnguardedMetadata,
+)
 from qplug_l3_linux.faults import Looking
 from qplug_l3_linux.links import NETWORK, VIF, Link, Links
 from qplug_l3_linux.nftables import Nftables
@@ -28,6 +34,11 @@ from qplug_l3_linux.wanted import (
     wanted_network,
     wanted_port,
 )
+
+CLOSING = ("ports", "isolated_if")
+"""The sets whose elements only ever forbid."""
+PART = 500
+"""Elements that always fit into a transaction."""
 
 
 class LinuxL3(L3Driver, HostPorts, HostFaults):
@@ -264,6 +275,8 @@ class LinuxL3(L3Driver, HostPorts, HostFaults):
         if unwanted or after:
             try:
                 self._rules.run(changed(after, unwanted))
+            except TooMuchAtOnce:
+                self._run_in_parts(after, unwanted)
             except KernelRefused:
                 self._replace_rules(wanted)  # somebody removed a table, or something in it
         wanted.trust()
@@ -274,8 +287,25 @@ class LinuxL3(L3Driver, HostPorts, HostFaults):
         for table in (L3, PS):
             if table in there and self._rules.comment(table) != OWNER:
                 raise NameTaken(table, "a table without our comment", "a table of qplug's")
-        self._rules.run(replaced(self._options, wanted.elements()))
+        elements = wanted.elements()
+        try:
+            self._rules.run(replaced(self._options, elements))
+        except TooMuchAtOnce:
+            closed = {one for one in elements if one.set_name in CLOSING}
+            self._rules.run(replaced(self._options, closed))
+            self._run_in_parts(elements - closed, set())
         wanted.trust()
+
+    def _run_in_parts(self, wanted: set[Element], unwanted: set[Element]) -> None:
+        """Do without root what is too much for one transaction; what closes a device comes first.
+
+        Until all of it is done instances may be unheard, and none is heard that should not be.
+        """
+        order = sorted(wanted, key=lambda one: one.set_name not in CLOSING)
+        for part in _parts(list(unwanted)):
+            self._rules.run(changed(set(), part))
+        for part in _parts(order):
+            self._rules.run(changed(part, set()))
 
     def _forward(self, network: WantedNetwork) -> None:
         if self._sets_forwarding:
@@ -304,6 +334,11 @@ class LinuxL3(L3Driver, HostPorts, HostFaults):
             for cidr in network.routed:
                 if overlap(IPNetwork(cidr), address.cidr.cidr):
                     raise RoutedElsewhere(cidr, str(address.cidr), link.name)
+
+
+def _parts(elements: Sequence[Element]) -> Iterator[Sequence[Element]]:
+    for begin in range(0, len(elements), PART):
+        yield elements[begin : begin + PART]
 
 
 def _all(ports: Iterable[WantedPort]) -> set[Element]:

@@ -64,6 +64,11 @@ class KernelRefused(DriverError):
 
 
 @dataclass(eq=False)
+class TooMuchAtOnce(KernelRefused):
+    """A transaction does not fit into the socket's buffer, which only root can make larger."""
+
+
+@dataclass(eq=False)
 class NotPermitted(DriverError):
     """The process may not change the network of the host."""
 

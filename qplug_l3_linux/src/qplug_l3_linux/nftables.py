@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from threading import Lock
 from typing import Any
 
-from qplug_l3_linux.errors import KernelRefused, LibraryMissing, NotPermitted
+from qplug_l3_linux.errors import KernelRefused, LibraryMissing, NotPermitted, TooMuchAtOnce
 
 LIBRARY = "libnftables.so.1"
 JSON, TERSE = 1 << 4, 1 << 11
@@ -34,6 +34,7 @@ class Nftables:
         """Change rules.
 
         :raises NotPermitted: this process may not
+        :raises TooMuchAtOnce: it is larger than the socket takes
         :raises KernelRefused: the kernel, or libnftables, refuses
         """
         self.transactions += 1
@@ -132,4 +133,6 @@ def _refusal(error: str) -> KernelRefused | NotPermitted:
     reason = next((line for line in error.splitlines() if line.strip()), "it does not say why")
     if "Operation not permitted" in reason:
         return NotPermitted("rules of nftables to be changed")
+    if "Message too long" in reason:
+        return TooMuchAtOnce("so many rules at once", reason.removeprefix("Error: "))
     return KernelRefused("rules of nftables", reason.removeprefix("Error: "))

@@ -30,9 +30,8 @@ def offers(device: str, macs: Collection[EUI], quiet: float = QUIET) -> Mapping[
         for burst in _bursts(list(asked.items()), 50):
             for number, mac in burst:
                 wire.send(_frame(mac, _message(number, mac, {53: bytes([DISCOVER])})))
-            for mac, kind, address in _answers(wire, quiet, {mac for _, mac in burst}):
-                if kind == OFFER:
-                    found[mac] = address
+            answers = _answers(wire, quiet, {mac for _, mac in burst})
+            found |= {mac: address for mac, kind, address in answers if kind == OFFER}
     return found
 
 

@@ -14,6 +14,7 @@ import pytest
 
 import qplug
 from qplug.contracts import (
+    ActiveLeases,
     AddressMirror,
     AddressPairs,
     AddressUsage,

@@ -18,8 +18,6 @@ pytestmark = pytest.mark.integration
 __all__ = ["linux_host"]
 
 ROOT = Path(__file__).parents[2]
-SPACES = ("--net", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc")
-UNSHARED = ("unshare", "--user", "--map-root-user", *SPACES, "--propagation", "private")
 INSIDE = """
 mount -t tmpfs tmpfs /run && mkdir /run/netns && exec "$@"
 """
@@ -32,13 +30,12 @@ CHOSEN = (
 
 
 def test_without_root_instances_are_served_and_guarded_all_the_same(tmp_path: Path) -> None:
-    allowed = subprocess.run([*UNSHARED, "true"], capture_output=True, check=False).returncode == 0
-    require(allowed, "user namespaces are not allowed; set kernel.unprivileged_userns_clone to 1")
+    require(hosts.unshared_works(), hosts.NO_USER_NAMESPACES)
     pytest_there = (sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *CHOSEN)
     base = f"--basetemp={tmp_path / 'there'}"
     environment = {k: v for k, v in os.environ.items() if not k.startswith("PYTEST_")}
     done = subprocess.run(
-        [*UNSHARED, "sh", "-c", INSIDE, "sh", *pytest_there, base],
+        [*hosts.UNSHARED, "sh", "-c", INSIDE, "sh", *pytest_there, base],
         capture_output=True,
         text=True,
         cwd=ROOT,

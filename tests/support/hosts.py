@@ -40,6 +40,18 @@ hosts.clear(sys.argv[1], sys.argv[2])
 """
 
 
+SPACES = ("--net", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc")
+UNSHARED = ("unshare", "--user", "--map-root-user", *SPACES, "--propagation", "private")
+"""Begins a command that is root in namespaces of its own, and nobody outside."""
+NO_USER_NAMESPACES = "user namespaces are not allowed; set kernel.unprivileged_userns_clone to 1"
+
+
+def unshared_works() -> bool:
+    """Say whether this machine allows user namespaces."""
+    done = subprocess.run([*UNSHARED, "true"], capture_output=True, timeout=60, check=False)
+    return done.returncode == 0
+
+
 class LinuxHost:
     """The namespace, and those of its instances, which are gone when the test is over."""
 

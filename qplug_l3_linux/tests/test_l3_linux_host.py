@@ -32,6 +32,7 @@ from qplug_l3_linux.errors import (
     RoutedElsewhere,
     UnguardedMetadata,
 )
+from qplug_l3_linux.links import Links
 from qplug_l3_linux.nftables import Nftables
 from qplug_l3_linux.options import GROUP, OPTS
 from qplug_l3_linux.rules import of_network, of_port
@@ -527,3 +528,28 @@ def test_its_record_is_private(driver: LinuxL3, net: Network, conf: ConfigOpts) 
     assert path.stat().st_mode & 0o077 == 0
     with closing(sqlite3.connect(path)) as rows:
         assert rows.execute("SELECT count(*) FROM suspects").fetchone() == (0,)
+
+
+def test_a_vif_is_plugged_without_looking_at_the_others(
+    driver: LinuxL3, net: Network, linux_host: LinuxHost, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(*_: Any) -> None:
+        raise AssertionError("all devices are listed")
+
+    monkeypatch.setattr(Links, "all", refused)
+    monkeypatch.setattr(Links, "addresses", refused)
+    first, second = _host(net, "10.20.0.10"), _host(net, "10.20.0.11")
+    for name, host in (("vm1", first), ("vm2", second)):
+        driver.plug(call(), net, host, Plug(netns=linux_host.namespace(name)))
+    driver.apply_ports(call(), net, removed=[first])
+    driver.unplug(call(), net, second.vif_id)
+    assert hosts.links() == [net.bridge]
+
+
+def test_the_device_of_a_vif_has_no_address_of_its_own(
+    driver: LinuxL3, net: Network, linux_host: LinuxHost
+) -> None:
+    host = _host(net, "10.20.0.10")
+    driver.plug(call(), net, host, Plug(netns=linux_host.namespace("vm")))
+    (found,) = json.loads(hosts.run("ip", "-j", "addr", "show", "dev", host.device))
+    assert found["addr_info"] == []

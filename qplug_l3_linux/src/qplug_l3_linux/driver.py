@@ -95,7 +95,7 @@ class LinuxL3(L3Driver, HostPorts, HostFaults):
         with self._turn(call) as wanted:
             before, after = wanted.network(network.id), self._wanted(network)
             after = replace(after, is_translated=before is not None and before.is_translated)
-            self._refuse_overlap(after, wanted)
+            self._refuse_overlap(after, before, wanted)
             self._change_network(wanted, before, after)
             self._forward(after)
             bridge, is_new = self._links.have_bridge(after.bridge, after.id)
@@ -118,7 +118,7 @@ class LinuxL3(L3Driver, HostPorts, HostFaults):
             after = replace(
                 before or replace(after, is_enabled=False), routed=after.routed, is_translated=True
             )
-            self._refuse_overlap(after, wanted)
+            self._refuse_overlap(after, before, wanted)
             self._change_network(wanted, before, after)
 
     def disable_nat(self, call: Call, network: Network) -> None:
@@ -202,6 +202,8 @@ class LinuxL3(L3Driver, HostPorts, HostFaults):
     def plug(self, call: Call, network: Network, host: DhcpHost, plug: Plug) -> str:
         """Have the vif's device on the network's bridge; its rules come first."""
         self.apply_ports(call, network, changed=[host])
+        if self._links.named(network.bridge) is None:
+            self.enable_gateway(call, network)
         with self._turn(call):
             bridge, _ = self._links.have_bridge(network.bridge, network.id)
             self._links.have_port(host.device, host.vif_id, str(host.mac), bridge, plug)
@@ -312,14 +314,17 @@ class LinuxL3(L3Driver, HostPorts, HostFaults):
             for version in sorted({IPNetwork(cidr).version for cidr in network.routed}):
                 switches.forward(version)
 
-    def _refuse_overlap(self, network: WantedNetwork, wanted: Wanted) -> None:
+    def _refuse_overlap(
+        self, network: WantedNetwork, before: WantedNetwork | None, wanted: Wanted
+    ) -> None:
         """Refuse what could not be routed beside what is.
 
         :raises CidrConflict: another network of this host has a gateway there
         :raises RoutedElsewhere: a device that is not ours is there
         """
-        if not network.routed:
-            return
+        known = set(before.routed) if before else set()
+        if set(network.routed) <= known:
+            return  # a host has as many devices as vifs: they are not looked at for nothing
         for other in wanted.networks():
             if other.id != network.id:
                 for one in network.routed:

@@ -31,6 +31,13 @@ def settle_bridge(device: str) -> None:
             _write(name, value)
 
 
+def settle_port(device: str) -> None:
+    """Have no address on the device of a vif: what comes there is its bridge's."""
+    name = f"ipv6/conf/{device}/disable_ipv6"
+    if _read(name) not in ("1", None):
+        _write(name, "1")
+
+
 def warnings() -> Iterator[str]:
     """Yield what the operator should know of this host."""
     if any(_read(name) == "1" for name in BRIDGE_FILTERS):

@@ -19,6 +19,7 @@ from netaddr import IPAddress, IPNetwork
 
 from qplug.model import Plug
 from qplug_l3_linux.errors import KernelRefused, NameTaken, NetnsNotFound, NotPermitted
+from qplug_l3_linux.host import settle_port
 
 GROUP = 0x71706C67
 """The link group of our devices: "qplg"."""
@@ -77,10 +78,10 @@ class Links:
             return [_link(each) for each in ip.get_links()]
 
     def named(self, name: str) -> Link | None:
-        """Return the device of that name."""
+        """Return the device of that name; the others are not asked for."""
         with self._netlink("devices to be listed") as ip:
             try:
-                return next((_link(each) for each in ip.get_links(ifname=name)), None)
+                return next((_link(each) for each in ip.link("get", ifname=name)), None)
             except _errors() as error:
                 if error.code == errno.ENODEV:
                     return None
@@ -156,6 +157,7 @@ class Links:
             found = self.named(name)
             if found is None:
                 self._make_port(ip, name, vif_id, mac, plug)
+                settle_port(name)
             link = self._claimed(name, "veth" if plug.netns else "tun", VIF, vif_id)
             ip.link("set", index=link.index, master=bridge.index, mtu=self._mtu, state="up")
             if plug.netns:

@@ -21,7 +21,7 @@ __all__ = ["linux_host"]
 
 STRIKES = ("works and is unavailable", "hangs and fails")
 """What drivers do of all that they may do, where it is not all tried."""
-KILLED = ("allocate", "deallocate", "network delete")
+KILLED = ("allocate", "network delete")
 """What is killed at each of its points, and finished."""
 
 

@@ -5,7 +5,9 @@ same change made as in 2012, by writing all hosts anew and starting dnsmasq anew
 """
 
 import os
+import select
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -32,6 +34,7 @@ from qplug.parsing import cidr
 from qplug.testing.values import call, dhcp_host, network, vif
 from qplug_dhcp_dnsmasq.driver import DnsmasqDhcp
 from qplug_dhcp_dnsmasq.ledger import KnownLease
+from qplug_dhcp_dnsmasq.process import Process
 from qplug_dhcp_dnsmasq.serving import Serving
 from qplug_l3_linux.driver import LinuxL3
 
@@ -153,7 +156,10 @@ def dhcp(conf: Any, number: int) -> None:
         figures = []
         for work, times, share in ((one, TIMES, 1), (eight, 3, 8)):
             ours = median(timed(work) for _ in range(times)) / share
-            with patch.object(Serving, "_batch", lambda *_: None):
+            with (
+                patch.object(Serving, "_batch", lambda *_: None),
+                patch.object(Process, "_end", lambda _, descriptor: killed(descriptor)),
+            ):
                 theirs = median(timed(work) for _ in range(min(times, 3))) / share
             figures.append(
                 f"{ours:7.1f} ms, by a new start {theirs:7.1f} ms ({theirs / ours:.1f} x)"
@@ -161,6 +167,12 @@ def dhcp(conf: Any, number: int) -> None:
         print(
             f"DHCP            {number:5} hosts   one by one: {figures[0]}   8 at once: {figures[1]}"
         )
+
+
+def killed(descriptor: int) -> None:
+    """End dnsmasq as Nova did, which waited for nothing."""
+    signal.pidfd_send_signal(descriptor, signal.SIGKILL)
+    select.select([descriptor], [], [], 2)
 
 
 def lend(serving: Serving, hosts: list[DhcpHost]) -> None:

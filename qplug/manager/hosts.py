@@ -66,6 +66,8 @@ class Hosts:
 
         What they told of those may have been forgotten by that. Who is dead is not waited for long.
         """
+        if not (self._chain.ports or self._chain.serves_dhcp):
+            return
         known = {host.vif_id: host for host in told}
         search, until = self._chain.store.search, time.monotonic() + PATIENCE
         unfinished = set(search.unfinished_vifs(call, network.id))

@@ -1,5 +1,6 @@
 """``qplug dhcp``."""
 
+from abc import abstractmethod
 from argparse import ArgumentParser, Namespace
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
@@ -33,9 +34,9 @@ class OfNetwork(Printed, Lister):
         self.app.stdout.writelines(self.lines(parsed_args.network))
         return 0
 
+    @abstractmethod
     def lines(self, network: str) -> Iterable[str]:
         """Return the lines of 2012."""
-        raise NotImplementedError
 
 
 class DhcpHosts(OfNetwork):

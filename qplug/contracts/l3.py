@@ -86,7 +86,8 @@ class HostPorts(ABC):
         """Have a device for the vif on the network and return its name; there being it is fine.
 
         :raises NotFound: there is no such network namespace
-        :raises Conflict: something else has the name of the device, here or in the namespace
+        :raises Conflict: something else has the name of the device, here or in the namespace; or
+            the vif has its device, which leads elsewhere
         """
 
     @abstractmethod

@@ -34,6 +34,7 @@ from qplug.model.nouns import (
     Subnet,
     SubnetUsage,
     Vif,
+    device_of,
     mac_address,
 )
 
@@ -63,6 +64,7 @@ __all__ = [
     "bounds",
     "default_dhcp_server",
     "default_gateway",
+    "device_of",
     "first_usable",
     "holds",
     "last_usable",

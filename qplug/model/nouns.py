@@ -254,6 +254,11 @@ class PortRequest:
     rxtx_factor: float | None = None
 
 
+def device_of(vif_id: str) -> str:
+    """Return the name of a vif's device on its host."""
+    return f"tap{vif_id[:11]}"
+
+
 @dataclass(frozen=True, kw_only=True)
 class DhcpHost:
     """A vif with all its addresses on the network, which DHCP tells and port security lets pass."""
@@ -266,7 +271,7 @@ class DhcpHost:
     @property
     def device(self) -> str:
         """Name of the vif's device on its host."""
-        return f"tap{self.vif_id[:11]}"
+        return device_of(self.vif_id)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -29,6 +29,7 @@ from qplug_l3_linux.errors import (
     NameTaken,
     NetnsNotFound,
     NotPermitted,
+    PluggedElsewhere,
     RoutedElsewhere,
     UnguardedMetadata,
 )
@@ -243,6 +244,17 @@ def test_an_interface_that_is_there_already_is_one_sentence(
     with pytest.raises(NameTaken, match=f"'eth0' .* there is a device in namespace '{name}'"):
         driver.plug(call(), net, second, Plug(netns=name))
     assert second.device not in hosts.links()
+
+
+def test_a_vif_that_is_plugged_elsewhere_is_not_said_to_be_here(
+    driver: LinuxL3, net: Network, linux_host: LinuxHost
+) -> None:
+    host, here = _host(net, "10.20.0.10"), linux_host.namespace("vm1")
+    driver.plug(call(), net, host, Plug(netns=here))
+    for plug in (Plug(netns=linux_host.namespace("vm2")), Plug(netns=here, interface="eth1")):
+        with pytest.raises(PluggedElsewhere, match="unplug it first"):
+            driver.plug(call(), net, host, plug)
+    assert hosts.succeeds(here, "ip", "link", "show", "eth0")
 
 
 def test_a_virtual_machine_gets_a_tap(driver: LinuxL3, net: Network) -> None:
@@ -500,7 +512,7 @@ def test_a_name_that_no_device_has_never_becomes_a_rule(name: str) -> None:
     with pytest.raises(ValueError, match="no name of a device"):
         of_port(name, one.mac, one.addresses)
     with pytest.raises(ValueError, match="no name of a device"):
-        of_network(name, routed=[], is_routed=False, translated=False)
+        of_network(name, [])
 
 
 def test_without_the_right_to_it_a_sentence_says_so(

@@ -2,6 +2,8 @@
 
 import os
 import signal
+import time
+from concurrent.futures import ThreadPoolExecutor
 from shutil import rmtree
 
 import hosts
@@ -189,3 +191,25 @@ def test_a_started_host_serves_what_is_recorded(scene: Scene) -> None:
         scene.api.plug_vif(vm.vif_id, Plug(netns=vm.netns))
     assert _is_served(scene, *vms)
     assert scene.audited() == []
+
+
+def test_what_others_work_on_is_no_difference(scene: Scene) -> None:
+    a = scene.network("a", "10.20.0.0/24")
+    scene.allocated("there", a)
+    until = time.monotonic() + 6
+
+    def come_and_go(_: int) -> int:
+        rounds = 0
+        while time.monotonic() < until:
+            scene.free(scene.allocated("x", a))
+            rounds += 1
+        return rounds
+
+    with ThreadPoolExecutor(4) as threads:
+        working = threads.map(come_and_go, range(4))
+        audits = []
+        while time.monotonic() < until:
+            audits.append(scene.audited())
+        assert sum(working) > 10
+    assert len(audits) > 2
+    assert [found for audit in audits for found in audit] == []

@@ -44,7 +44,7 @@ class HostParts:
         return len(self._networks())
 
     def findings(self, scope: Scope, count: Count) -> Iterator[Finding]:
-        """Yield what is certain after a second look."""
+        """Yield what is certain."""
         for network in count.of(self._networks()):
             if network.id not in scope.networks:
                 yield from self._of_network(network)
@@ -66,11 +66,16 @@ class HostParts:
             yield Finding(_difference(one, network, plan), partial(mending.mend, one))
 
     def _certain(self, network: Network) -> Sequence[Seen]:
-        """Return what is there at two looks; what is under way is mostly done at the second."""
+        """Return what is there at three looks, before the last of which nobody was at work on it.
+
+        Who has finished by then what the second look saw is not seen by the third.
+        """
         first = self._faults(network)
         second = self._faults(network) if first else ()
         both = [one for one in first if one in second]
-        return [one for one in both if not self._is_under_way(one[1], network)]
+        left = [one for one in both if not self._is_under_way(one[1], network)]
+        third = self._faults(network) if left else ()
+        return [one for one in left if one in third]
 
     def _faults(self, network: Network) -> Sequence[Seen]:
         hosts = self._hosts.hosts_of(self._call, network)

@@ -11,7 +11,7 @@ from oslo_config import cfg
 from qplug.contracts import ApiRange, HostFaults, HostPorts, L3Driver
 from qplug.db import HostFile
 from qplug.errors import CidrConflict, ConfigInvalid
-from qplug.model import Call, Capability, DhcpHost, Fault, Network, Plug, overlap
+from qplug.model import Call, Capability, DhcpHost, Fault, Network, Plug, device_of, overlap
 from qplug_l3_linux import host as switches
 from qplug_l3_linux.connections import end_connections
 from qplug_l3_linux.errors import (
@@ -212,7 +212,7 @@ class LinuxL3(L3Driver, HostPorts, HostFaults):
     def unplug(self, call: Call, network: Network, vif_id: str) -> None:
         """Remove the device; the rules stay, for the next one."""
         with self._turn(call):
-            self._links.remove(f"tap{vif_id[:11]}", VIF, vif_id)
+            self._links.remove(device_of(vif_id), VIF, vif_id)
 
     def _refuse_strangers(self, wanted: Wanted, ports: Iterable[WantedPort]) -> None:
         for port in ports:

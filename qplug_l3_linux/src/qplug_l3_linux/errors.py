@@ -22,6 +22,22 @@ class NameTaken(Conflict):
 
 
 @dataclass(eq=False)
+class PluggedElsewhere(Conflict):
+    """The device of a vif is there, and leads to another place than is asked for."""
+
+    device: str
+    netns: str
+    interface: str
+
+    def sentence(self) -> str:
+        """Say what to do first."""
+        return (
+            f"device '{self.device}' is there and does not lead to '{self.interface}' in namespace "
+            f"'{self.netns}'; unplug it first"
+        )
+
+
+@dataclass(eq=False)
 class RoutedElsewhere(Conflict):
     """A device that is not ours has an address of the network."""
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from typing import Literal
 
 from netaddr import IPAddress
 
@@ -62,20 +63,27 @@ class Looking:
                 yield replace(fault, found=f"it has {found or 'no address'}")
 
     def _of_rules(self, network: Network) -> Iterator[Fault]:
-        there = self._elements(L3)
-        known = self._wanted(network)
-        wanted = replace(known, is_translated=bool(known.routed)).elements
-        for what, sets in (("gateway", None), ("nat", "nat_src")):
-            part = {one for one in wanted if (one.set_name == "nat_src") == (sets == "nat_src")}
-            if missing := part - there:
-                yield Fault(
-                    what="nat" if what == "nat" else "gateway",
-                    network_id=network.id,
-                    wanted=f"the rules of table {L3} know the network",
-                    found=f"the rules lack {_listed(missing)}"
-                    if there
-                    else "there are no such rules",
-                )
+        there, known = self._elements(L3), self._wanted(network)
+        gateway = replace(known, is_translated=False).elements
+        nat = replace(known, is_translated=True).elements - gateway
+        if lost := gateway - there:
+            yield self._of_rule("gateway", network, lost, there)
+        if lost := nat - there:
+            yield self._of_rule("nat", network, lost, there)
+
+    def _of_rule(
+        self,
+        what: Literal["gateway", "nat"],
+        network: Network,
+        lost: set[Element],
+        there: set[Element],
+    ) -> Fault:
+        return Fault(
+            what=what,
+            network_id=network.id,
+            wanted=f"the rules of table {L3} know the network",
+            found=f"they lack {_listed(lost)}" if there else "there are no such rules",
+        )
 
     def _of_ports(
         self, network: Network, hosts: Mapping[str, DhcpHost], links: Mapping[str, Link]

@@ -18,7 +18,13 @@ from typing import Any
 from netaddr import IPAddress, IPNetwork
 
 from qplug.model import Plug
-from qplug_l3_linux.errors import KernelRefused, NameTaken, NetnsNotFound, NotPermitted
+from qplug_l3_linux.errors import (
+    KernelRefused,
+    NameTaken,
+    NetnsNotFound,
+    NotPermitted,
+    PluggedElsewhere,
+)
 from qplug_l3_linux.host import settle_port
 
 GROUP = 0x71706C67
@@ -152,6 +158,7 @@ class Links:
 
         :raises NameTaken: there is another device of that name, here or in the namespace
         :raises NetnsNotFound: there is no such namespace
+        :raises PluggedElsewhere: the vif has its device, which leads somewhere else
         """
         with self._netlink("a device to be made") as ip:
             found = self.named(name)
@@ -161,7 +168,7 @@ class Links:
             link = self._claimed(name, "veth" if plug.netns else "tun", VIF, vif_id)
             ip.link("set", index=link.index, master=bridge.index, mtu=self._mtu, state="up")
             if plug.netns:
-                self._bring_up(plug.netns, plug.interface)
+                self._bring_up(name, mac, plug.netns, plug.interface)
 
     def attach(self, link: Link, bridge: Link) -> None:
         """Put the device of a vif on a bridge."""
@@ -197,15 +204,18 @@ class Links:
                 where = f"a device in namespace '{plug.netns}'"
                 raise NameTaken(plug.interface, where, "the interface asked for") from error
 
-    def _bring_up(self, netns: str, interface: str) -> None:
+    def _bring_up(self, device: str, mac: str, netns: str, interface: str) -> None:
+        """Have both up inside, where a device that was there before may not lead."""
         from pyroute2.iproute.linux import IPRoute
 
         def work() -> None:
             _enter(namespace)  # only a thread goes there, which ends with this
             with IPRoute() as inside:
-                for name in ("lo", interface):
-                    for index in inside.link_lookup(ifname=name):
-                        inside.link("set", index=index, state="up")
+                ours = inside.link_lookup(ifname=interface, address=mac)
+                if not ours:
+                    raise PluggedElsewhere(device, netns, interface)
+                for index in [*inside.link_lookup(ifname="lo"), *ours]:
+                    inside.link("set", index=index, state="up")
 
         with _opened_netns(netns) as namespace, ThreadPoolExecutor(1) as thread:
             thread.submit(work).result()

@@ -107,23 +107,22 @@ def _key(value: Any) -> str:
 # --- what is in the sets ------------------------------------------------------------------------
 
 
-def of_network(
-    bridge: str, *, routed: Sequence[IPNetwork], is_routed: bool, translated: bool
-) -> set[Element]:
+def of_network(bridge: str, routed: Sequence[IPNetwork]) -> set[Element]:
     """Return the elements of a network.
 
-    :param routed: the cidrs of its subnets that have a gateway
+    :param routed: the cidrs of its subnets that have a gateway; without any it is isolated
     """
     device = _device(bridge)
-    found = {
+    return {
         Element(L3, "same_if", f"{device} . {device}"),
-        Element(L3, "gw_if" if is_routed else "isolated_if", device),
+        Element(L3, "gw_if" if routed else "isolated_if", device),
+        *(Element(L3, f"routed{cidr.version}", _cidr(cidr)) for cidr in routed),
     }
-    for cidr in routed:
-        found.add(Element(L3, f"routed{cidr.version}", _cidr(cidr)))
-        if translated and cidr.version == 4:
-            found.add(Element(L3, "nat_src", _cidr(cidr)))
-    return found
+
+
+def translation(routed: Iterable[IPNetwork]) -> set[Element]:
+    """Return the elements by which what leaves a network's IPv4 cidrs is translated."""
+    return {Element(L3, "nat_src", _cidr(cidr)) for cidr in routed if cidr.version == 4}
 
 
 def of_port(device: str, mac: EUI, addresses: Iterable[IPAddress]) -> set[Element]:

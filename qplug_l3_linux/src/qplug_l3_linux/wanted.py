@@ -13,7 +13,7 @@ from netaddr import EUI, IPAddress, IPNetwork
 
 from qplug.model import DhcpHost, Network, mac_address
 from qplug_l3_linux.links import InterfaceAddress
-from qplug_l3_linux.rules import Element, of_network, of_port
+from qplug_l3_linux.rules import Element, of_network, of_port, translation
 
 SCHEMA = """
 CREATE TABLE networks (id TEXT PRIMARY KEY, told TEXT NOT NULL);
@@ -35,9 +35,8 @@ class WantedNetwork:
     bridge: str
     addresses: tuple[str, ...]
     """Of the bridge, with the prefix around each, the DHCP server's first."""
-    cidrs: tuple[str, ...]
     routed: tuple[str, ...]
-    """Those of the cidrs that have a gateway."""
+    """The cidrs of its subnets that have a gateway."""
     is_enabled: bool = True
     is_translated: bool = False
 
@@ -45,16 +44,8 @@ class WantedNetwork:
     def elements(self) -> set[Element]:
         """What there is of it in the sets."""
         routed = [IPNetwork(cidr) for cidr in self.routed]
-        found = (
-            of_network(
-                self.bridge, routed=routed, is_routed=bool(routed), translated=self.is_translated
-            )
-            if self.is_enabled or self.is_translated
-            else set()
-        )
-        if not self.is_enabled:
-            return {one for one in found if one.set_name == "nat_src"}
-        return found
+        found = translation(routed) if self.is_translated else set()
+        return found | (of_network(self.bridge, routed) if self.is_enabled else set())
 
     @property
     def interface_addresses(self) -> Sequence[InterfaceAddress]:
@@ -74,7 +65,6 @@ def wanted_network(network: Network) -> WantedNetwork:
         label=network.label,
         bridge=network.bridge,
         addresses=tuple(addresses),
-        cidrs=tuple(str(subnet.cidr) for subnet in network.subnets),
         routed=tuple(str(s.cidr) for s in network.subnets if s.gateway is not None),
     )
 
@@ -207,7 +197,7 @@ class Wanted:
 
 def _network(row: sqlite3.Row) -> WantedNetwork:
     told: dict[str, Any] = json.loads(row["told"])
-    lists = {name: tuple(told[name]) for name in ("addresses", "cidrs", "routed")}
+    lists = {name: tuple(told[name]) for name in ("addresses", "routed")}
     return WantedNetwork(**told | lists)
 
 

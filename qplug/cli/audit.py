@@ -19,7 +19,7 @@ DIFFERENT = 3
 
 
 class Audit(Printed, Lister):
-    """Compare IPAM and Quantum with what is recorded, and tell what differs.
+    """Compare IPAM, Quantum and this host with what is recorded, and tell what differs.
 
     Work that a command does just now is no difference. The exit code is 3 when something differs,
     and after a repair when something still does.

@@ -79,7 +79,10 @@ class VifPlug(Shown):
 
 
 class VifUnplug(ManagerCommand):
-    """Remove the device of a vif from this machine. The vif keeps its addresses."""
+    """Remove the device of a vif from this machine.
+
+    The vif keeps its addresses, and can be plugged again.
+    """
 
     def get_parser(self, prog_name: str) -> ArgumentParser:
         """Add its arguments."""

@@ -100,7 +100,7 @@ class NetworkApi:
         subnets: SubnetChanges | None = None,
         **changes: Unpack[NetworkChanges],
     ) -> Network:
-        """Change ``label``, ``priority``, ``zone``, ``rxtx_base`` or subnets of a network."""
+        """Change properties of a network, those of ``NetworkChanges``, or its subnets."""
         return self._manager.update_network(self._context, network, subnets, **changes)
 
     def set_host(self, network: str, host: str | None = None) -> str:
@@ -240,9 +240,9 @@ class NetworkApi:
         """Return the leases that clients of a network hold, by address."""
         return self._manager.get_dhcp_leases(self._context, network)
 
-    def get_dhcp_domain(self) -> str:
-        """Return the domain that instances are told."""
-        return str(self._manager.conf.dhcp.domain)
+    def get_dhcp_domain(self, network: str) -> str:
+        """Return the domain that instances of a network are told."""
+        return self._manager.get_dhcp_domain(self._context, network)
 
     # --- unfinished work ---
 

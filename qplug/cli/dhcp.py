@@ -51,7 +51,7 @@ class DhcpHosts(OfNetwork):
 
     def lines(self, network: str) -> Iterator[str]:
         """Return a line for each address: MAC address, name with domain, address."""
-        return hosts_text(self.api.get_dhcp_hosts(network), self.api.get_dhcp_domain())
+        return hosts_text(self.api.get_dhcp_hosts(network), self.api.get_dhcp_domain(network))
 
 
 class DhcpLeases(OfNetwork):

@@ -251,6 +251,9 @@ PROPERTIES = {
     "priority": (int, "N", "place among an instance's vifs; lower comes first"),
     "zone": (str, "Z", "its availability zone"),
     "rxtx_base": (int, "N", "Mb/s that an instance's --rxtx-factor multiplies"),
+    "mtu": (int, "BYTES", "its largest packet, instead of [l3] mtu"),
+    "dns_domain": (str, "NAME", "the domain instances are told, instead of [dhcp] domain"),
+    "lease_time": (int, "SECONDS", "of a DHCP lease, instead of [dhcp] lease_time"),
 }
 
 

@@ -58,10 +58,22 @@ class HostPorts(ABC):
     """
 
     @abstractmethod
-    def sync_ports(self, call: Call, network: Network, hosts: Iterable[DhcpHost]) -> None:
-        """Let exactly these vifs send on the network, each from the addresses it has.
+    def known_ports(self, call: Call, network: Network) -> Collection[str]:
+        """Return the ids of the vifs that may send on the network, as this host was told."""
 
-        Devices of other vifs on it are removed.
+    @abstractmethod
+    def sync_ports(
+        self,
+        call: Call,
+        network: Network,
+        hosts: Iterable[DhcpHost],
+        *,
+        gone: Collection[str] = (),
+    ) -> None:
+        """Let vifs send on the network, each from the addresses it has, whatever the host lost.
+
+        :param gone: ids of vifs that send nothing any more, and whose devices go; any other stays,
+            as it may have been made since this was asked for
         """
 
     @abstractmethod

@@ -1,4 +1,4 @@
-"""Changing networks: label, priority, zone and bandwidth, and subnets while they are in use."""
+"""Changing networks: their properties, and subnets while they are in use."""
 
 import logging
 from collections.abc import Sequence
@@ -19,6 +19,9 @@ from qplug.store import MarkedNetwork, NetworkChanges
 from qplug.store.records import new_epoch
 
 LOG = logging.getLogger(__name__)
+
+SERVED = frozenset({"mtu", "dns_domain", "lease_time"})
+"""Properties that gateway and DHCP are told of."""
 
 
 class Changing:
@@ -53,12 +56,12 @@ class Changing:
             wanted = f"one of {', '.join(NetworkChanges.__annotations__)}"
             raise InvalidInput("change", unknown[0], wanted)
         check_network(replace(network, **changes))
-        if asked is None:
+        if asked is None and not changes.keys() & SERVED:
             return self._store.update(call, network, **changes)
         self._chain.refuse_other_drivers(network)
         self._hosts.refuse_other_host(network)
         with all_or_nothing() as undo:
-            return self._change(call, network.id, changes, asked, undo)
+            return self._change(call, network.id, changes, asked or SubnetChanges(), undo)
 
     def _change(
         self,
@@ -70,7 +73,7 @@ class Changing:
     ) -> Network:
         epoch = new_epoch()
         before = self._begin(call, network_id, epoch, undo)
-        after = changed(before, asked, self._chain.new_id)
+        after = changed(replace(before, **changes), asked, self._chain.new_id)
         self._hosts.refuse_other_host(before)  # it may have got one since it was looked at
         self._tell_ipam(call, before, after, undo)
         self._mirror(call, before, after, undo)

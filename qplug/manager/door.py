@@ -95,7 +95,7 @@ class Manager:
         subnets: SubnetChanges | None = None,
         **changes: Unpack[NetworkChanges],
     ) -> Network:
-        """Change label, priority, zone, rxtx_base or subnets; see :meth:`Changing.change`."""
+        """Change properties or subnets of a network; see :meth:`Changing.change`."""
         call = self._call(context)
         found = self._network(context, call, "update_network", network)
         self.pending.look(call)
@@ -301,6 +301,12 @@ class Manager:
         self._policy.check(context, "get_dhcp_hosts")
         call = self._call(context)
         return self.hosts.answered_by(call, self.networks.get(call, network, None))
+
+    def get_dhcp_domain(self, context: Context, network: str) -> str:
+        """Return the domain that instances of a network are told."""
+        self._policy.check(context, "get_dhcp_domain")
+        found = self.networks.get(self._call(context), network, None)
+        return str(self.conf.dhcp.domain) if found.dns_domain is None else found.dns_domain
 
     def get_dhcp_leases(self, context: Context, network: str) -> Sequence[ActiveLease]:
         """Return the leases that clients of a network hold, by address."""

@@ -49,11 +49,16 @@ class Hosts:
 
     def _restore(self, call: Call, network: Network) -> Sequence[DhcpHost]:
         """Have rules for the vifs before anything is there that they could send to."""
-        ports, serves = self._chain.ports, self._chain.serves_dhcp
+        ports, serves, known = self._chain.ports, self._chain.serves_dhcp, frozenset[str]()
+        if ports:
+            with step(call, "l3", "looking which vifs may send"):
+                known = frozenset(ports.known_ports(call, network))
+        # Read after that: whoever is known and not there is gone, and no newcomer is taken for it.
         hosts = self.hosts_of(call, network) if ports or serves else []
         if ports:
+            gone = known - {host.vif_id for host in hosts}
             with step(call, "l3", "letting vifs send"):
-                ports.sync_ports(call, network, hosts)
+                ports.sync_ports(call, network, hosts, gone=gone)
         with step(call, "l3", "enabling the gateway"):
             self._chain.l3.enable_gateway(call, network)
         if serves:
@@ -62,9 +67,9 @@ class Hosts:
         return hosts
 
     def _catch_up(self, call: Call, network: Network, told: Sequence[DhcpHost]) -> None:
-        """Tell of vifs that others were making or changing while all were told.
+        """Tell of vifs that others were making, changing or releasing while all were told.
 
-        What they told of those may have been forgotten by that. Who is dead is not waited for long.
+        What they told of those may have been undone by that. Who is dead is not waited for long.
         """
         if not (self._chain.ports or self._chain.serves_dhcp):
             return
@@ -74,24 +79,31 @@ class Hosts:
         while True:
             now = self.hosts_of(call, network)
             late = [host for host in now if known.get(host.vif_id) != host]
-            if late:
-                self._tell(call, network, late)
+            gone = [known.pop(id_) for id_ in known.keys() - {host.vif_id for host in now}]
+            if late or gone:
+                self._tell(call, network, late, gone)
                 known |= {host.vif_id: host for host in late}
             if not unfinished or time.monotonic() > until:
                 return
             time.sleep(PAUSE)
             unfinished &= set(search.unfinished_vifs(call, network.id))
 
-    def _tell(self, call: Call, network: Network, hosts: Sequence[DhcpHost]) -> None:
+    def _tell(
+        self,
+        call: Call,
+        network: Network,
+        hosts: Sequence[DhcpHost],
+        gone: Sequence[DhcpHost] = (),
+    ) -> None:
         """Let vifs send from the addresses they have now, and DHCP answer with them."""
         if self._chain.ports:
             with step(call, "l3", "letting vifs send"):
-                self._chain.ports.apply_ports(call, network, changed=hosts)
+                self._chain.ports.apply_ports(call, network, changed=hosts, removed=gone)
         if self._chain.serves_dhcp:
             there = answered(hosts)
-            gone = [host for host in hosts if not host.addresses]
+            unanswered = [*gone, *(host for host in hosts if not host.addresses)]
             with step(call, "dhcp", "changing what vifs are answered"):
-                self._chain.dhcp.apply(call, network, changed=there, removed=gone)
+                self._chain.dhcp.apply(call, network, changed=there, removed=unanswered)
 
     def restore(self, call: Call, network: Network) -> None:
         """Make this host serve a network as the store knows it."""

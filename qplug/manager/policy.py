@@ -56,6 +56,7 @@ ACTIONS = {
     "plug_vif": (ADMIN, "Connect a vif's device on a host"),
     "unplug_vif": (ADMIN, "Remove a vif's device from a host"),
     "get_dhcp_hosts": (ADMIN, "See whom DHCP answers on a network"),
+    "get_dhcp_domain": (ADMIN, "See the domain that instances of a network are told"),
     "get_dhcp_leases": (ADMIN, "See which leases the clients of a network hold"),
     "sweep_host": (ADMIN, "Let addresses go whose leases ended on a host"),
 }

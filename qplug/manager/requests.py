@@ -1,6 +1,7 @@
 """What callers ask for, checked and filled in before anything is done."""
 
 import json
+import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
@@ -27,6 +28,15 @@ MAX_TEXT = 255
 MAX_NUMBER = 2**31 - 1
 """What an integer column of every database holds."""
 
+MIN_MTU, MAX_MTU = 1280, 65535
+"""Bytes: less would not carry IPv6 (RFC 8200, section 5), more fits into no packet."""
+
+MIN_LEASE = 120
+"""Seconds; DHCP servers do not take less."""
+
+DNS_LABEL = r"[a-zA-Z0-9]([a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?"
+DNS_DOMAIN = re.compile(rf"{DNS_LABEL}(\.{DNS_LABEL})*")
+
 
 @dataclass(frozen=True, kw_only=True)
 class NetworkSpec:
@@ -44,6 +54,9 @@ class NetworkSpec:
     priority: int | None = None
     zone: str | None = None
     rxtx_base: int | None = None
+    mtu: int | None = None
+    dns_domain: str | None = None
+    lease_time: int | None = None
     uuid: str | None = None
     """An existing Quantum network to adopt."""
 
@@ -98,13 +111,25 @@ def check_network(network: Network) -> Network:
             check_text(what, text)
     _check_number("priority", network.priority, "a whole number", -MAX_NUMBER)
     _check_number("rxtx_base", network.rxtx_base, "a whole number of Mb/s", 1)
+    _check_number("mtu", network.mtu, "a whole number of bytes", MIN_MTU, MAX_MTU)
+    _check_number("lease_time", network.lease_time, "a whole number of seconds", MIN_LEASE)
+    if network.dns_domain is not None:
+        _check_domain(network.dns_domain)
     return network
 
 
-def _check_number(what: str, found: object, wanted: str, least: int) -> None:
-    fits = type(found) is int and least <= found <= MAX_NUMBER  # True is an int, and no number
+def _check_number(
+    what: str, found: object, wanted: str, least: int, most: int = MAX_NUMBER
+) -> None:
+    fits = type(found) is int and least <= found <= most  # True is an int, and no number
     if found is not None and not fits:
-        raise InvalidInput(what, str(found)[:80], f"{wanted} from {least} to {MAX_NUMBER}")
+        raise InvalidInput(what, str(found)[:80], f"{wanted} from {least} to {most}")
+
+
+def _check_domain(name: object) -> None:
+    fits = isinstance(name, str) and len(name) <= 253 and DNS_DOMAIN.fullmatch(name)
+    if not fits:
+        raise InvalidInput("dns_domain", str(name)[:80], "a DNS name like cloud.example.org")
 
 
 def is_uuid(text: object) -> bool:

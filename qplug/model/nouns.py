@@ -116,6 +116,12 @@ class Network:
     zone: str | None = None
     rxtx_base: int | None = None
     """Bandwidth in Mb/s that an instance's rxtx factor multiplies."""
+    mtu: int | None = None
+    """Bytes of its largest packet; ``None`` is what the options of its host say."""
+    dns_domain: str | None = None
+    """What instances are told as their domain; ``None`` is what the options of its host say."""
+    lease_time: int | None = None
+    """Seconds of a DHCP lease; ``None`` is what the options of its host say."""
     adopted: bool = False
     """Whether it existed in Quantum before; such a network is left there at delete."""
     drivers: DriverNames

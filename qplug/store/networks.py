@@ -24,6 +24,9 @@ class NetworkChanges(TypedDict, total=False):
     priority: int | None
     zone: str | None
     rxtx_base: int | None
+    mtu: int | None
+    dns_domain: str | None
+    lease_time: int | None
 
 
 def visible_to(project_id: str | None) -> sa.ColumnElement[bool]:

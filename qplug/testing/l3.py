@@ -31,6 +31,7 @@ class L3DriverSuite(DriverSuite, base=True):
         "enable_nat": lambda driver, call: driver.enable_nat(call, _NETWORK),
         "disable_nat": lambda driver, call: driver.disable_nat(call, _NETWORK),
         "prune": lambda driver, call: driver.prune(call, []),
+        "known_ports": lambda driver, call: driver.known_ports(call, _NETWORK),
         "sync_ports": lambda driver, call: driver.sync_ports(call, _NETWORK, []),
         "apply_ports": lambda driver, call: driver.apply_ports(call, _NETWORK, changed=[_HOST]),
         "plug": lambda driver, call: driver.plug(call, _NETWORK, _HOST, Plug()),

@@ -84,6 +84,13 @@ def test_a_domain_that_is_none_is_refused(domain: str) -> None:
         replace(TOLD, domain=domain)
 
 
+def test_a_network_may_have_a_domain_an_mtu_and_a_lease_time_of_its_own() -> None:
+    plain = network("10.0.0.0/24")
+    assert TOLD.on(plain) == TOLD
+    own = replace(plain, dns_domain="cloud.example.org", mtu=9000, lease_time=600)
+    assert TOLD.on(own) == Told(domain="cloud.example.org", lease_time=600, mtu=9000)
+
+
 def test_without_a_domain_none_is_told() -> None:
     assert "domain" not in texts.options(network("10.0.0.0/24"), replace(TOLD, domain=""))
 

@@ -283,14 +283,16 @@ def test_vifs_come_back_to_a_bridge_that_was_deleted(
 # --- a sync, and what is killed -----------------------------------------------------------------
 
 
-def test_after_a_sync_exactly_its_vifs_may_send(
+def test_after_a_sync_its_vifs_may_send_and_those_that_are_gone_may_not(
     driver: LinuxL3, net: Network, linux_host: LinuxHost
 ) -> None:
     kept, gone = _host(net, "10.20.0.10"), _host(net, "10.20.0.11")
     driver.plug(call(), net, gone, Plug(netns=linux_host.namespace("vm")))
     moved = replace(kept, addresses=(IPAddress("10.20.0.12"),))
+    assert driver.known_ports(call(), net) == {gone.vif_id}
     driver.sync_ports(call(), net, [kept])
-    driver.sync_ports(call(), net, [moved])
+    assert driver.known_ports(call(), net) == {kept.vif_id, gone.vif_id}
+    driver.sync_ports(call(), net, [moved], gone={gone.vif_id})
     rules = hosts.run("nft", "list", "table", "bridge", "qplug_ps")
     assert ("10.20.0.12" in rules, "10.20.0.10" in rules, gone.device in rules) == (
         True,

@@ -1,9 +1,11 @@
 """Instances on a real Linux host: real bridges, real rules, real dnsmasq, real DHCP clients."""
 
+import json
 import os
 import signal
 import time
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from shutil import rmtree
 
 import hosts
@@ -76,6 +78,35 @@ def test_a_network_without_gateway_is_served_and_leads_nowhere(scene: Scene) -> 
     assert not c1.pings(WORLD)
     c1.run("ip", "route", "add", "default", "via", str(c.subnets[0].dhcp_server))
     assert not c1.pings(WORLD)
+
+
+def test_a_network_has_an_mtu_a_domain_and_a_lease_time_of_its_own_also_later(
+    scene: Scene,
+) -> None:
+    a = scene.network("a", "10.20.0.0/24", mtu=1400, dns_domain="a.example.org", lease_time=600)
+    plain = scene.vm("v0", scene.network("b", "10.21.0.0/24"))
+    vm = scene.vm("v1", a)
+    plain.boots()
+    assert (plain.mtu, _told(scene, vm), vm.mtu) == (1450, "a.example.org 600", 1400)
+    assert _mtus(a.bridge, vm.device) == [1400, 1400]
+    scene.api.update("a", mtu=1300, dns_domain="b.example.org", lease_time=300)
+    assert _mtus(a.bridge, vm.device) == [1300, 1300]
+    assert (_told(scene, vm), vm.mtu, vm.has) == ("b.example.org 300", 1300, [vm.address])
+    hosts.run("ip", "link", "set", a.bridge, "mtu", "1500")
+    (found,) = scene.audited(repair=True)
+    assert (found.where, found.found, found.repaired) == ("l3", "it has 1500", True)
+    assert (_mtus(a.bridge, vm.device), scene.audited()) == ([1300, 1300], [])
+
+
+def _told(scene: Scene, vm: Vm) -> str:
+    """Return the domain and the seconds of the lease that a client is told."""
+    vm.boots()
+    return Path(f"{scene.client}.told").read_text().strip()
+
+
+def _mtus(*devices: str) -> list[int]:
+    found = (json.loads(hosts.run("ip", "-j", "link", "show", device)) for device in devices)
+    return [int(link["mtu"]) for (link,) in found]
 
 
 def test_networks_without_gateway_may_have_the_same_addresses_as_others(scene: Scene) -> None:

@@ -2,6 +2,7 @@
 
 import json
 import time
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
@@ -10,10 +11,12 @@ import pytest
 from hosts import linux_host
 from netaddr import IPNetwork
 from oslo_config.cfg import ConfigOpts
-from scenes import Scene, make_scene, scene
+from scenes import Scene, Vm, make_scene, scene
 
 from qplug.cli.dhcp import hosts_text, leases_text
 from qplug.manager import SubnetChanges
+from qplug.manager.hosts import Hosts
+from qplug.model import Call, DhcpHost, Network
 from qplug.testing.values import call
 
 pytestmark = pytest.mark.integration
@@ -95,7 +98,7 @@ def test_r85_r86_hosts_and_leases_have_the_lines_of_2012(scene: Scene) -> None:
     a = scene.network("a", "10.20.0.0/24", "2001:db8::/64")
     assert "".join(hosts_text(scene.api.get_dhcp_hosts("a"), "novalocal")) == ""
     vm, silent = scene.vm("v1", a), scene.vm("v2", a)
-    domain = scene.api.get_dhcp_domain()
+    domain = scene.api.get_dhcp_domain("a")
     assert "".join(hosts_text(scene.api.get_dhcp_hosts("a"), domain)) == (
         f"{vm.mac},host-{vm.address}.novalocal,{vm.address}\n"
         f"{silent.mac},host-{silent.address}.novalocal,{silent.address}\n"
@@ -137,6 +140,33 @@ def test_r88_r90_a_freed_host_is_dropped_and_the_end_of_its_lease_ends_its_rest(
 
 def _resting(scene: Scene) -> list[int]:
     return [usage.resting for _, usage in scene.api.get_usage("a")]
+
+
+def test_what_is_plugged_or_freed_while_a_host_starts_is_so_afterwards(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    a = scene.network("a", "10.20.0.0/24")
+    freed, stays = scene.vm("v0", a), scene.vm("v1", a)
+    found: list[Vm] = []
+    look = Hosts.hosts_of
+
+    def looked(hosts: Hosts, call: Call, network: Network) -> Sequence[DhcpHost]:
+        answer = look(hosts, call, network)
+        if not found:  # what the host is told is old from here on
+            found.append(scene.vm("v2", a))
+            scene.free(freed)
+        return answer
+
+    monkeypatch.setattr(Hosts, "hosts_of", looked)
+    scene.api.init_host()
+    (made,) = found
+    assert {made.device, stays.device} <= set(hosts.links())
+    assert freed.device not in hosts.links()
+    for vm in (made, stays):
+        vm.boots()
+        assert vm.has == [vm.address]
+    assert made.pings(stays.address)
+    assert scene.audited() == []  # which would find whom DHCP answers unasked
 
 
 def test_r89_changes_and_a_start_at_once_lose_nothing(scene: Scene) -> None:

@@ -44,9 +44,9 @@ def _bursts(items: list[tuple[int, EUI]], size: int) -> Iterator[list[tuple[int,
 def lease(device: str, mac: EUI, client_id: bytes = b"") -> IPAddress | None:
     """Get a lease, as a client that boots does; ``None`` if nobody offers one.
 
-    :param client_id: what it calls itself, as an identifier and as a name
+    :param client_id: what it calls itself, as an identifier, a name, a vendor and a user class
     """
-    told = {61: client_id, 12: client_id} if client_id else {}
+    told = dict.fromkeys((61, 12, 60, 77), client_id) if client_id else {}
     with _raw(device) as wire:
         wire.send(_frame(mac, _message(1, mac, {53: bytes([DISCOVER]), **told})))
         offered = next((a for _, kind, a in _answers(wire, QUIET, {mac}) if kind == OFFER), None)

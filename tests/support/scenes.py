@@ -36,6 +36,7 @@ bound|renew|BOUND|RENEW|REBOOT)
     router=${router:-$new_routers}
     ip -4 addr flush dev $interface scope global
     ip addr add $address/$mask dev $interface
+    echo "${domain:-$new_domain_name} ${lease:-$new_dhcp_lease_time}" >"$0.told"
     [ -z "$mtu" ] || ip link set $interface mtu $mtu
     [ -z "$router" ] || ip route replace default via $router
     ;;

@@ -4,6 +4,7 @@ import sqlite3
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -676,6 +677,29 @@ def test_label_priority_zone_and_bandwidth_can_be_changed(chain: RecordedChain) 
 
 
 @pytest.mark.parametrize(
+    "change", [{"mtu": 9000}, {"dns_domain": "cloud.example.org"}, {"lease_time": 600}], ids=str
+)
+def test_what_instances_are_told_is_changed_where_it_is_served(
+    change: dict[str, Any], chain: RecordedChain
+) -> None:
+    chain.network()
+    chain.admin.allocate_for_instance(instance())
+    chain.journal.clear()
+    changed = chain.admin.update("blue", **change)
+    assert chain.admin.get("blue") == changed == replace(changed, **change)
+    assert {"l3.enable_gateway", "dhcp.apply"} <= set(chain.journal.steps)
+
+
+def test_a_change_that_dhcp_does_not_take_is_no_change(chain: RecordedChain) -> None:
+    before = chain.network()
+    chain.admin.allocate_for_instance(instance())
+    chain.journal.fail("dhcp.apply", GONE)
+    with pytest.raises(BackendUnavailable):
+        chain.admin.update("blue", mtu=9000, priority=7)
+    assert chain.admin.get("blue") == before
+
+
+@pytest.mark.parametrize(
     "change",
     [
         {"label": ""},
@@ -688,6 +712,17 @@ def test_label_priority_zone_and_bandwidth_can_be_changed(chain: RecordedChain) 
         {"rxtx_base": 0},
         {"rxtx_base": -1},
         {"rxtx_base": 2**31},
+        {"mtu": 1279},
+        {"mtu": 65536},
+        {"lease_time": 119},
+        {"lease_time": 2**31},
+        {"dns_domain": ""},
+        {"dns_domain": "a..b"},
+        {"dns_domain": "a.b\nc"},
+        {"dns_domain": "a,b"},
+        {"dns_domain": "$(reboot)"},
+        {"dns_domain": "a" * 64},
+        {"dns_domain": ".".join(["a" * 49] * 6)},
         {"colour": "blue"},
     ],
 )

@@ -104,6 +104,7 @@ OPERATIONS: dict[str, Operation] = {
     "plug_vif": lambda m, c, n, i: _unsupported(m.plug_vif, c, str(uuid4()), Plug()),
     "unplug_vif": lambda m, c, n, i: _unsupported(m.unplug_vif, c, str(uuid4())),
     "get_dhcp_hosts": lambda m, c, n, i: m.get_dhcp_hosts(c, n.id),
+    "get_dhcp_domain": lambda m, c, n, i: m.get_dhcp_domain(c, n.id),
     "get_dhcp_leases": lambda m, c, n, i: _unsupported(m.get_dhcp_leases, c, n.id),
 }
 """Every action, done by somebody to a network and an instance on it."""
@@ -119,6 +120,7 @@ ADMINS = {
     "sweep_host",
     "plug_vif",
     "unplug_vif",
+    "get_dhcp_domain",
     "get_dhcp_hosts",
     "get_dhcp_leases",
 }
@@ -177,6 +179,7 @@ def refusal_of(action: str) -> AbstractContextManager[object]:
         "sweep_host",
         "plug_vif",
         "unplug_vif",
+        "get_dhcp_domain",
         "get_dhcp_hosts",
         "get_dhcp_leases",
         "allocate_for_instance",

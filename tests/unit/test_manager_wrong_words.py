@@ -78,6 +78,11 @@ def test_what_is_no_text_names_no_network_and_no_instance(admin: NetworkApi, wor
         {"rxtx_base": "x"},
         {"rxtx_base": 1.5},
         {"rxtx_base": 0},
+        {"mtu": "1500"},
+        {"mtu": True},
+        {"lease_time": 600.5},
+        {"dns_domain": 5},
+        {"dns_domain": b"example.org"},
     ],
     ids=str,
 )

@@ -108,7 +108,16 @@ def test_a_network_is_found_again_as_it_was_written(store: Store) -> None:
         subnet("0.0.0.0/31"),
         subnet("fd01::/120", pools=["fd01::10-fd01::20"], reserved=["fd01::10"]),
     ]
-    made = replace(network(*parts), priority=-3, zone="z", rxtx_base=7, adopted=True)
+    made = replace(
+        network(*parts),
+        priority=-3,
+        zone="z",
+        rxtx_base=7,
+        mtu=9000,
+        dns_domain="cloud.example.org",
+        lease_time=600,
+        adopted=True,
+    )
     store.network_creations.reserve(call(), made, EPOCH)
     store.network_creations.activate(call(), made, EPOCH)
     assert store.networks.find(call(), made.id) == made

@@ -173,7 +173,7 @@ class Serving:
             if host and now:
                 if ledger.refuses(host.mac, now):
                     return None
-                lines.append(self._line(host, now))
+                lines.append(self._line(network, host, now))
                 told += [(address, host.mac) for address in now]
             macs = {change.mac for change in its if change.addresses}
             quiet = macs - ({host.mac} if host and now else set())
@@ -189,8 +189,9 @@ class Serving:
             return None
         return Batch(changes[-1].number if changes else 0, lines, told, muted, released)
 
-    def _line(self, host: DhcpHost, addresses: Sequence[IPAddress]) -> str:
-        return texts.host_line(host.mac, addresses, texts.hostname(host), self._told.lease_time)
+    def _line(self, network: Network, host: DhcpHost, addresses: Sequence[IPAddress]) -> str:
+        lease_time = self._told.on(network).lease_time
+        return texts.host_line(host.mac, addresses, texts.hostname(host), lease_time)
 
     def _tell_running(self, call: Call, network: Network, batch: Batch) -> None:
         if batch.lines:
@@ -289,11 +290,11 @@ class Serving:
         for host in ledger.hosts():
             addresses = texts.leased(network, host.addresses)
             if addresses:
-                lines.append(self._line(host, addresses))
+                lines.append(self._line(network, host, addresses))
                 told += [(address, host.mac) for address in addresses]
         self._write(self._path("hosts"), lines)
-        self._write(self._path("opts"), [texts.options(network, self._told)])
-        expires = int(time.time()) + self._told.lease_time
+        self._write(self._path("opts"), [texts.options(network, self._told.on(network))])
+        expires = int(time.time()) + self._told.on(network).lease_time
         kept = initial(ledger.leases(), texts.server_duid(network.id), expires)
         self._write(self._path("leases.init"), kept)
         self._write(self._path("lease-hook"), [HOOK], mode=0o755)
@@ -322,14 +323,14 @@ class Serving:
             *FIXED,
             *self._who.arguments,
             f"--interface={network.bridge}",
-            *texts.arguments(network, self._told),
+            *texts.arguments(network, self._told.on(network)),
             f"--dhcp-lease-max={4 * room}",
             *(f"--{option}={self._path(name)}" for option, name in paths),
         ]
 
     def _digest(self, network: Network) -> str:
         """Return a mark of all that a running dnsmasq cannot be told."""
-        words = [*self._arguments(network, 0), texts.options(network, self._told), HOOK]
+        words = [*self._arguments(network, 0), texts.options(network, self._told.on(network)), HOOK]
         words.append(_index(network.bridge))  # its socket does not follow to another device
         return f"{zlib.crc32(chr(0).join(words).encode()):08x}"
 

@@ -22,7 +22,7 @@ RA_INTERVAL, ROUTER_LIFETIME, PREFIX_LIFETIME = 60, 1800, 86_400
 
 @dataclass(frozen=True, kw_only=True)
 class Told:
-    """What is the same for all networks."""
+    """What instances are told besides their subnets: the host's options, or a network's own."""
 
     domain: str
     lease_time: int
@@ -35,6 +35,14 @@ class Told:
         """
         if self.domain and (len(self.domain) > 253 or not DOMAIN.fullmatch(self.domain)):
             raise DomainInvalid(self.domain)
+
+    def on(self, network: Network) -> "Told":
+        """Return what is told on a network."""
+        return Told(
+            domain=self.domain if network.dns_domain is None else network.dns_domain,
+            lease_time=network.lease_time or self.lease_time,
+            mtu=network.mtu or self.mtu,
+        )
 
 
 def of_version4(network: Network) -> Network:

@@ -58,7 +58,8 @@ class LinuxL3(L3Driver, HostPorts, HostFaults):
         self._versions = (4, 6) if conf[GROUP].use_ipv6 else (4,)
         self._file = HostFile(os.path.join(conf.state_path, "l3_linux.sqlite"), SCHEMA)
         self._rules = Nftables()
-        self._links = Links(int(conf.l3.mtu))
+        self._links = Links()
+        self._mtu = int(conf.l3.mtu)
         self._ready = False
 
     def check(self, call: Call) -> str:
@@ -98,10 +99,12 @@ class LinuxL3(L3Driver, HostPorts, HostFaults):
             self._refuse_overlap(after, before, wanted)
             self._change_network(wanted, before, after)
             self._forward(after)
-            bridge, is_new = self._links.have_bridge(after.bridge, after.id)
+            bridge, is_other = self._links.have_bridge(
+                after.bridge, after.id, self._mtu_of(network)
+            )
             switches.settle_bridge(after.bridge)
             self._links.set_addresses(bridge, after.interface_addresses)
-            if is_new:
+            if is_other:
                 self._gather(bridge, wanted.ports(network.id))
 
     def disable_gateway(self, call: Call, network: Network) -> None:
@@ -147,11 +150,27 @@ class LinuxL3(L3Driver, HostPorts, HostFaults):
 
     # --- HostPorts ------------------------------------------------------------------------------
 
-    def sync_ports(self, call: Call, network: Network, hosts: Iterable[DhcpHost]) -> None:
-        """Put all of a network's vifs in force, and remove those that are not named."""
+    def known_ports(self, call: Call, network: Network) -> Collection[str]:
+        """Look what was written down."""
+        with self._turn(call) as wanted:
+            return {port.vif_id for port in wanted.ports(network.id)}
+
+    def sync_ports(
+        self,
+        call: Call,
+        network: Network,
+        hosts: Iterable[DhcpHost],
+        *,
+        gone: Collection[str] = (),
+    ) -> None:
+        """Put vifs in force that may have been there before, and others out of it."""
         after = {host.device: wanted_port(network, host) for host in hosts}
         with self._turn(call) as wanted:
-            before = {port.device: port for port in wanted.ports(network.id)}
+            before = {
+                port.device: port
+                for port in wanted.ports(network.id)
+                if port.device in after or port.vif_id in gone
+            }
             self._refuse_strangers(wanted, after.values())
             self._change_ports(wanted, before, after)
             bridge = self._links.named(network.bridge)
@@ -193,10 +212,11 @@ class LinuxL3(L3Driver, HostPorts, HostFaults):
         end_connections(had - have)
 
     def _gather(self, bridge: Link, ports: Iterable[WantedPort]) -> None:
-        """Put devices of vifs on their bridge that somebody took from there."""
+        """Have devices of vifs on their bridge, as it is, be they made before it."""
         devices = {port.device for port in ports}
         for link in self._links.all():
-            if link.is_ours and link.name in devices and link.master != bridge.index:
+            fits = (link.master, link.mtu) == (bridge.index, bridge.mtu)
+            if link.is_ours and link.name in devices and not fits:
                 self._links.attach(link, bridge)
 
     def plug(self, call: Call, network: Network, host: DhcpHost, plug: Plug) -> str:
@@ -205,7 +225,7 @@ class LinuxL3(L3Driver, HostPorts, HostFaults):
         if self._links.named(network.bridge) is None:
             self.enable_gateway(call, network)
         with self._turn(call):
-            bridge, _ = self._links.have_bridge(network.bridge, network.id)
+            bridge, _ = self._links.have_bridge(network.bridge, network.id, self._mtu_of(network))
             self._links.have_port(host.device, host.vif_id, str(host.mac), bridge, plug)
         return host.device
 
@@ -233,7 +253,10 @@ class LinuxL3(L3Driver, HostPorts, HostFaults):
             return self._looking().strays(wanted, set(network_ids))
 
     def _looking(self) -> Looking:
-        return Looking(self._rules, self._links, self._wanted)
+        return Looking(self._rules, self._links, self._wanted, self._mtu_of)
+
+    def _mtu_of(self, network: Network) -> int:
+        return network.mtu or self._mtu
 
     def _wanted(self, network: Network) -> WantedNetwork:
         subnets = tuple(one for one in network.subnets if one.version in self._versions)

@@ -20,12 +20,18 @@ class Looking:
     """Looks at sets and devices, and changes nothing."""
 
     def __init__(
-        self, rules: Nftables, links: Links, wanted: Callable[[Network], WantedNetwork]
+        self,
+        rules: Nftables,
+        links: Links,
+        wanted: Callable[[Network], WantedNetwork],
+        mtu: Callable[[Network], int],
     ) -> None:
         """Look with these.
 
         :param wanted: says what a network wants of its host
+        :param mtu: says which MTU the devices of a network have, in bytes
         """
+        self._mtu = mtu
         self._rules = rules
         self._links = links
         self._wanted = wanted
@@ -56,6 +62,9 @@ class Looking:
             yield replace(fault, found=f"there is another device ({link.kind}) of that name")
         elif not link.is_up:
             yield replace(fault, found="it is down")
+        elif link.mtu != self._mtu(network):
+            told = f"bridge {network.bridge} has an MTU of {self._mtu(network)}"
+            yield replace(fault, wanted=told, found=f"it has {link.mtu}")
         else:
             there = self._links.addresses_of(link.index)
             if list(there) != list(wanted.interface_addresses):

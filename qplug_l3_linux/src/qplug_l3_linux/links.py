@@ -12,7 +12,7 @@ import threading
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from netaddr import IPAddress, IPNetwork
@@ -71,9 +71,8 @@ class InterfaceAddress:
 class Links:
     """Makes and removes devices in the network namespace of whoever calls."""
 
-    def __init__(self, mtu: int) -> None:
+    def __init__(self) -> None:
         """Open nothing: that is done where it is needed."""
-        self._mtu = mtu
         self._mine = threading.local()
 
     # --- looking ---
@@ -115,8 +114,8 @@ class Links:
 
     # --- networks ---
 
-    def have_bridge(self, name: str, network_id: str) -> tuple[Link, bool]:
-        """Have the bridge of a network, and return it with whether it was made now.
+    def have_bridge(self, name: str, network_id: str, mtu: int) -> tuple[Link, bool]:
+        """Have the bridge of a network, and return it with whether it was made or changed now.
 
         :raises NameTaken: there is another device of that name
         """
@@ -129,15 +128,16 @@ class Links:
                 kind="bridge",
                 group=GROUP,
                 address=own_mac(network_id),
-                mtu=self._mtu,
+                mtu=mtu,
                 br_stp_state=0,
                 br_forward_delay=0,
                 br_mcast_snooping=0,
             )
             found = self._claimed(name, "bridge", NETWORK, network_id)
-            if made or not found.is_up or found.mtu != self._mtu:
-                ip.link("set", index=found.index, mtu=self._mtu, state="up")
-            return found, made
+            changed = made or found.mtu != mtu
+            if changed or not found.is_up:
+                ip.link("set", index=found.index, mtu=mtu, state="up")
+            return replace(found, mtu=mtu), changed
 
     def set_addresses(self, link: Link, wanted: Sequence[InterfaceAddress]) -> None:
         """Have these addresses on a bridge of ours and no other, the first ones first.
@@ -163,19 +163,19 @@ class Links:
         with self._netlink("a device to be made") as ip:
             found = self.named(name)
             if found is None:
-                self._make_port(ip, name, vif_id, mac, plug)
+                self._make_port(ip, name, vif_id, mac, bridge.mtu, plug)
                 settle_port(name)
             link = self._claimed(name, "veth" if plug.netns else "tun", VIF, vif_id)
-            ip.link("set", index=link.index, master=bridge.index, mtu=self._mtu, state="up")
+            ip.link("set", index=link.index, master=bridge.index, mtu=bridge.mtu, state="up")
             if plug.netns:
                 self._bring_up(name, mac, plug.netns, plug.interface)
 
     def attach(self, link: Link, bridge: Link) -> None:
-        """Put the device of a vif on a bridge."""
+        """Put the device of a vif on a bridge, with packets of its size."""
         with self._netlink("a device to be put on a bridge") as ip:
-            ip.link("set", index=link.index, master=bridge.index)
+            ip.link("set", index=link.index, master=bridge.index, mtu=bridge.mtu)
 
-    def _make_port(self, ip: Any, name: str, vif_id: str, mac: str, plug: Plug) -> None:
+    def _make_port(self, ip: Any, name: str, vif_id: str, mac: str, mtu: int, plug: Plug) -> None:
         if plug.netns is None:
             ip.link("add", ifname=name, kind="tuntap", mode="tap")
             # A tap takes no group at its creation; that it was made by us is not known until now.
@@ -190,12 +190,12 @@ class Links:
                     kind="veth",
                     group=GROUP,
                     address=own_mac(vif_id),
-                    mtu=self._mtu,
+                    mtu=mtu,
                     peer={
                         "ifname": plug.interface,
                         "net_ns_fd": namespace,
                         "address": mac,
-                        "mtu": self._mtu,
+                        "mtu": mtu,
                     },
                 )
             except _errors() as error:

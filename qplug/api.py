@@ -24,7 +24,7 @@ from qplug.model import (
     Vif,
 )
 from qplug.network_info import NetworkInfo
-from qplug.store import NetworkChanges, Work
+from qplug.store import NetworkChanges, Service, Work
 
 LOG = logging.getLogger(__name__)
 
@@ -106,6 +106,10 @@ class NetworkApi:
     def set_host(self, network: str, host: str | None = None) -> str:
         """Give a network a host unless it has one, and return the one it has then."""
         return self._manager.set_network_host(self._context, network, host)
+
+    def move(self, network: str, host: str) -> Network:
+        """Have another host serve a network, whichever served it before."""
+        return self._manager.move_network(self._context, network, host)
 
     def disassociate(self, network: str, *, host: bool = True, project: bool = True) -> Network:
         """Take host and owner from a network; without an owner it is global."""
@@ -215,6 +219,10 @@ class NetworkApi:
         )
 
     # --- hosts ---
+
+    def get_services(self) -> Sequence[Service]:
+        """Return the manager services that share the store, by host."""
+        return self._manager.get_services(self._context)
 
     def init_host(self) -> None:
         """Make this host serve its networks as they are recorded, and nothing else of ours."""

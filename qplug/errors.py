@@ -255,6 +255,33 @@ class NetworkHasHost(Conflict):
 
 
 @dataclass(eq=False)
+class RequestIdReused(Conflict):
+    """A request has the id of another one, whose result is still kept."""
+
+    request_id: str
+
+    def sentence(self) -> str:
+        return (
+            f"request {self.request_id} was made before, and asked for something else; "
+            "make a new id for each request"
+        )
+
+
+@dataclass(eq=False)
+class HostServed(Conflict):
+    """Another service serves the host already."""
+
+    host: str
+    worker: str
+
+    def sentence(self) -> str:
+        return (
+            f"host '{self.host}' is served already, by the process '{self.worker}'; stop that one, "
+            "or give this one a name of its own with [DEFAULT] host"
+        )
+
+
+@dataclass(eq=False)
 class NetworkOnOtherHost(Conflict):
     """The network's DHCP and gateway run on a host that this manager cannot reach."""
 
@@ -490,6 +517,16 @@ class PolicyNotAuthorized(Forbidden):
         return f"policy does not let {who} do {self.action}; ask an administrator"
 
 
+@dataclass(eq=False)
+class MessageRefused(Forbidden):
+    """A message of the bus is nobody's whom the key makes trustworthy, or is no message."""
+
+    reason: str
+
+    def sentence(self) -> str:
+        return f"a message is refused: {self.reason}"
+
+
 # --- Exhausted ----------------------------------------------------------------------------------
 
 
@@ -542,6 +579,45 @@ class BackendUnavailable(Unavailable):
 
     def sentence(self) -> str:
         return f"{self.backend} does not answer: {self.reason}; try again later"
+
+
+@dataclass(eq=False)
+class ServiceUnavailable(Unavailable):
+    """No service answers on the message bus, or the bus itself does not."""
+
+    service: str
+    reason: str
+
+    def sentence(self) -> str:
+        return f"{self.service} does not answer: {self.reason}; try again later"
+
+
+@dataclass(eq=False)
+class HostUnavailable(Unavailable):
+    """What is to be done on another host cannot be asked of the service there."""
+
+    host: str
+    reason: str
+
+    def sentence(self) -> str:
+        return (
+            f"the service of host '{self.host}' cannot be asked: {self.reason}; start "
+            "qplug-manager there, or give its networks to others with 'qplug network set-host'"
+        )
+
+
+@dataclass(eq=False)
+class RequestRunning(Unavailable):
+    """A repeated request is still being worked on where it came first."""
+
+    request_id: str
+    worker: str
+
+    def sentence(self) -> str:
+        return (
+            f"request {self.request_id} is still being worked on by {self.worker}; "
+            "ask again later for what came of it"
+        )
 
 
 @dataclass(eq=False)
@@ -708,3 +784,43 @@ class CommandBroken(DriverError):
 
     def sentence(self) -> str:
         return f"command '{self.command}' ({self.target}) cannot be loaded: {self.reason}"
+
+
+@dataclass(eq=False)
+class BusNotInstalled(DriverError):
+    """The packages of the message bus are missing."""
+
+    reason: str
+
+    def sentence(self) -> str:
+        return f"the message bus needs 'pip install qplug-core[rpc]': {self.reason}"
+
+
+@dataclass(eq=False)
+class VersionMismatch(DriverError):
+    """Caller and service do not understand each other's messages."""
+
+    caller: str
+    service: str
+    host: str
+
+    def sentence(self) -> str:
+        return (
+            f"the caller's messages have version {self.caller}, and the service on host "
+            f"'{self.host}' understands {self.service}; upgrade the older of the two"
+        )
+
+
+@dataclass(eq=False)
+class ServiceFailed(DriverError):
+    """A service met what nobody had thought of."""
+
+    host: str
+    operation: str
+    request_id: str
+
+    def sentence(self) -> str:
+        return (
+            f"the service on host '{self.host}' failed in {self.operation}; "
+            f"its log says why, at request {self.request_id}"
+        )

@@ -3,6 +3,8 @@
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import cached_property
+from typing import cast
 
 from oslo_config.cfg import ConfigOpts
 
@@ -13,6 +15,7 @@ from qplug.errors import DriverStateNotShared
 from qplug.manager import Chain, Manager
 from qplug.manager.chain import step
 from qplug.manager.context import new_request_id
+from qplug.manager.elsewhere import OtherHost, OtherHosts
 from qplug.model import Call, Capability, DriverNames
 from qplug.store import Store
 
@@ -27,6 +30,7 @@ def create_manager(
     dhcp: DhcpDriver | None = None,
     now: Callable[[], datetime] | None = None,
     new_id: Callable[[], str] | None = None,
+    observed: Callable[[str, BaseException | None], object] | None = None,
 ) -> Manager:
     """Return a manager on the configured drivers, or on the ones given instead.
 
@@ -35,9 +39,11 @@ def create_manager(
 
     :param now: the clock, in UTC and aware
     :param new_id: makes the uuids of vifs and subnets
+    :param observed: is told of each call of a driver: its kind, and what it raised
     :raises DriverError: a driver is not installed, broken, or does not fit the others
     """
     store = Store(connection_url(conf), str(conf.host))
+    given_functions = {"now": now, "new_id": new_id, "observed": observed}
     chain = Chain(
         conf=conf,
         store=store,
@@ -47,11 +53,44 @@ def create_manager(
         mac=mac or loader.load(loader.MAC, conf.mac.driver, conf),
         l3=l3 or loader.load(loader.L3, conf.l3.driver, conf),
         dhcp=dhcp or loader.load(loader.DHCP, conf.dhcp.driver, conf),
-        **{name: given for name, given in (("now", now), ("new_id", new_id)) if given},  # type: ignore[arg-type]  # two types of callables
+        other_hosts=_LoadedLate(conf, store) if conf.rpc.transport_url else None,
+        **{name: given for name, given in given_functions.items() if given},  # type: ignore[arg-type]  # several types of callables
     )
     if not store.database.in_memory:
         _refuse_forgetful(chain, given={ipam, quantum, mac, l3, dhcp})
     return Manager(chain)
+
+
+class _LoadedLate(OtherHosts):
+    """Other hosts; the bus is loaded when the first of them is to be asked."""
+
+    def __init__(self, conf: ConfigOpts, store: Store) -> None:
+        self._conf = conf
+        self._store = store
+
+    @cached_property
+    def _loaded(self) -> OtherHosts:
+        from qplug.rpc.hosts import HostsOnBus
+
+        return HostsOnBus(self._conf, self._store)
+
+    def of(self, host: str) -> OtherHost:
+        return self._loaded.of(host)
+
+    def close(self) -> None:
+        if "_loaded" in vars(self):
+            self._loaded.close()
+
+
+def remote_manager(conf: ConfigOpts) -> Manager:
+    """Return a manager whose operations a service does, over the message bus.
+
+    :raises BusNotInstalled: the packages of the bus are missing
+    :raises ConfigInvalid: no bus is configured
+    """
+    from qplug.rpc.client import RemoteManager  # late: others start without it
+
+    return cast("Manager", RemoteManager(conf))  # it has the same operations
 
 
 def check_driver(conf: ConfigOpts, kind: str) -> str:

@@ -12,7 +12,6 @@ from cliff.app import App
 from cliff.command import Command
 
 from qplug import __version__
-from qplug.cli.base import WrongUsage
 from qplug.cli.commands import Commands
 from qplug.cli.failures import flushed, guarded
 from qplug.cli.help import Complete, Help
@@ -55,10 +54,12 @@ class Qplug(App):
 
     @cached_property
     def manager(self) -> "Manager":
-        """The driver chain, in this process."""
+        """The driver chain: in this process, or in that of a service."""
         with collecting_nothing():
             from qplug import api, factory  # noqa: F401  # the one is needed with the other
 
+            if self.options.via_service or self.conf.api.endpoint == "rpc":
+                return factory.remote_manager(self.conf)
             return factory.create_manager(self.conf)
 
     @property
@@ -95,8 +96,6 @@ class Qplug(App):
 
     def _run(self, argv: list[str]) -> int:
         self.options = self.parser.parse_args(argv)
-        if self.options.via_service:
-            raise WrongUsage("--via-service: the service is not part of this release")
         options = self.options
         log = logged(verbose=options.verbose, debug=options.debug, file=options.log_file)
         with log, closing(self):

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
         SubnetUsage,
         Vif,
     )
-    from qplug.store import Work
+    from qplug.store import Service, Work
 
 DEEP = ("json", "yaml")
 """Formats that show what is nested."""
@@ -95,6 +95,7 @@ INSTANCE = ("id", "project_id", "name", "zone", "host", "rxtx_factor")
 VIF = ("id", "mac", "network_id", "instance_id", "project_id")
 INFO = ("network", "mac", "addresses")
 INFO_JSON = ("id", "address", "network", "meta")
+SERVICE = ("host", "networks", "silent_for", "version", "started_at", "seen_at", "worker")
 DEVICE = ("device", "vif_id", "netns", "interface")
 DHCP_HOST = ("mac", "addresses", "vif_id")
 LEASE = ("address", "mac", "expires", "hostname", "client_id")
@@ -157,6 +158,15 @@ def usage_row(network: "Network", usage: "SubnetUsage", warn_at: int) -> tuple[A
 def instance_row(instance: "Instance") -> tuple[Any, ...]:
     """Return the columns of ``INSTANCE``."""
     return tuple(getattr(instance, name) for name in INSTANCE)
+
+
+def service_row(service: "Service") -> tuple[Any, ...]:
+    """Return the columns of ``SERVICE``, the silence in seconds."""
+    found = {name: getattr(service, name) for name in SERVICE}
+    found["silent_for"] = round(service.silent_for, 1)
+    for name in ("started_at", "seen_at"):
+        found[name] = f"{found[name]:%Y-%m-%dT%H:%M:%SZ}"
+    return tuple(found.values())
 
 
 def vif_row(vif: "Vif") -> tuple[Any, ...]:

@@ -3,9 +3,25 @@
 import logging
 from argparse import Namespace
 
-from qplug.cli.base import ManagerCommand
+from cliff.lister import Lister
+
+from qplug.cli import columns
+from qplug.cli.base import ManagerCommand, Printed, Rows
 
 LOG = logging.getLogger(__name__)
+
+
+class HostList(Printed, Lister):
+    """List the manager services that share the store, and when each was last heard of.
+
+    One that has been silent for six heartbeats is taken for dead.
+    """
+
+    columns = columns.SERVICE
+
+    def take_action(self, parsed_args: Namespace) -> Rows:
+        """List them."""
+        return self.columns, map(columns.service_row, self.api.get_services())
 
 
 class HostInit(ManagerCommand):

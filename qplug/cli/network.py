@@ -9,7 +9,6 @@ from cliff.lister import Lister
 from qplug.cli import columns
 from qplug.cli.arguments import add_network, addresses, gateway, percentage
 from qplug.cli.base import ManagerCommand, Printed, Row, Rows, Shown, WrongUsage
-from qplug.errors import NetworkHasHost
 from qplug.parsing import address, address_range, cidr
 
 if TYPE_CHECKING:
@@ -151,7 +150,10 @@ class NetworkSet(Shown):
 
 
 class NetworkSetHost(Shown):
-    """Give a network the host that serves it; it must have none, or that one."""
+    """Give a network the host that serves it, whichever did before.
+
+    The old one stops serving it first; if it cannot be asked, it stops when it is back.
+    """
 
     columns = ("host",)
 
@@ -165,10 +167,7 @@ class NetworkSetHost(Shown):
     def take_action(self, parsed_args: Namespace) -> Row:
         """Set it."""
         wanted = self.app.conf.host if parsed_args.host is None else parsed_args.host
-        host = self.api.set_host(parsed_args.network, wanted)
-        if host != wanted:
-            raise NetworkHasHost(parsed_args.network, host)
-        return self.columns, (host,)
+        return self.columns, (self.api.move(parsed_args.network, wanted).host,)
 
 
 class NetworkDisassociate(Shown):

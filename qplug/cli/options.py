@@ -83,7 +83,7 @@ def global_parser(app: "Qplug") -> Parser:
         action="store_true",
         help="with --project, keep an admin's rights; the project owns what is made",
     )
-    option("--via-service", action="store_true", help="not part of this release")
+    option("--via-service", action="store_true", help="have a manager service do it, over the bus")
     option("-v", "--verbose", action="store_true", help="tell of each operation on stderr")
     option("--debug", action="store_true", help="tell everything, with tracebacks")
     option("--log-file", metavar="FILE", help="append what is told to a file, and each operation")

@@ -44,6 +44,9 @@ def list_opts() -> OptionLists:
         (cfg.OptGroup("l3", help="Who makes gateways and NAT."), _l3_opts()),
         (cfg.OptGroup("dhcp", help="Who answers DHCP and router solicitations."), _dhcp_opts()),
         (cfg.OptGroup("database", help="Where the core keeps its records."), (_connection(),)),
+        (cfg.OptGroup("api", help="Where operations are done."), _api_opts()),
+        (cfg.OptGroup("rpc", help="The message bus between hosts."), _rpc_opts()),
+        (cfg.OptGroup("service", help="The manager service of a host."), _service_opts()),
     )
 
 
@@ -217,6 +220,90 @@ def _dhcp_opts() -> Sequence[cfg.Opt]:
             min=1,
             max=2**32 - 1,
             help="Seconds an instance may keep its address without asking again.",
+        ),
+    )
+
+
+def _api_opts() -> Sequence[cfg.Opt]:
+    return (
+        cfg.StrOpt(
+            "endpoint",
+            default="local",
+            choices=[
+                ("local", "in the process of the command"),
+                ("rpc", "by a manager service, as with --via-service"),
+            ],
+            help="Where the operations of commands are done.",
+        ),
+    )
+
+
+def _rpc_opts() -> Sequence[cfg.Opt]:
+    return (
+        cfg.StrOpt(
+            "transport_url",
+            secret=True,
+            help="URL of the message bus, as in rabbit://USER:PASSWORD@HOST:5672/; further options "
+            "are those of oslo.messaging, in [oslo_messaging_rabbit]. Empty means that there is "
+            "no bus, and that networks of other hosts are out of reach.",
+        ),
+        _name("topic", "qplug", "What the queues on the bus begin with."),
+        cfg.StrOpt(
+            "key_file",
+            help="File with the keys that sign messages, one a line, readable by its owner alone. "
+            "The first signs; any is believed. Without it a caller has the rights of nobody.",
+        ),
+        cfg.Opt(
+            "clock_tolerance",
+            type=Seconds(min=1, max=DAY / 2),
+            default=300.0,
+            help="Seconds by which the clocks of two hosts may differ; older messages are refused.",
+        ),
+        cfg.Opt(
+            "silence",
+            type=Seconds(min=1, max=DAY),
+            default=15.0,
+            help="Seconds without a word from a service that works on a request, after which the "
+            "request is sent again.",
+        ),
+    )
+
+
+def _service_opts() -> Sequence[cfg.Opt]:
+    return (
+        cfg.IntOpt("workers", default=8, min=1, max=256, help="Requests worked on at once."),
+        cfg.Opt(
+            "heartbeat",
+            type=Seconds(min=0.1, max=3600),
+            default=5.0,
+            help="Seconds between two signs of life. After six without one a service is taken for "
+            "dead.",
+        ),
+        cfg.Opt(
+            "sweep_interval",
+            type=Seconds(min=0.1, max=DAY),
+            default=60.0,
+            help="Seconds between two looks for addresses whose leases ended.",
+        ),
+        cfg.Opt(
+            "pending_interval",
+            type=Seconds(min=0.1, max=DAY),
+            default=5.0,
+            help="Seconds between two looks for unfinished work.",
+        ),
+        cfg.Opt(
+            "info_cache_interval",
+            type=Seconds(min=0.1, max=DAY),
+            default=600.0,
+            help="Seconds between two rounds in which cached network info is made right.",
+        ),
+        _name("metrics_host", "127.0.0.1", "Address on which metrics and health are served."),
+        cfg.IntOpt(
+            "metrics_port",
+            default=9697,
+            min=0,
+            max=65535,
+            help="Port of /metrics and /health; 0 serves none.",
         ),
     )
 

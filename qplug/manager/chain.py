@@ -4,7 +4,7 @@ import logging
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from uuid import uuid4
 
@@ -26,6 +26,7 @@ from qplug.errors import (
     NotSupported,
     QplugError,
 )
+from qplug.manager.elsewhere import OtherHosts
 from qplug.model import Call, Capability, DriverNames, Network
 from qplug.store import Store
 
@@ -49,16 +50,28 @@ class Chain:
     dhcp: DhcpDriver
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
     new_id: Callable[[], str] = lambda: str(uuid4())
+    other_hosts: OtherHosts | None = None
+    """Where there is a bus to ask them over."""
+    observed: Callable[[str, BaseException | None], object] = lambda *_: None
+    """Is told of each call of a driver: its kind, and what it raised."""
 
-    def call(self, request_id: str) -> Call:
-        """Return the start of an operation, with the deadline that the options give it."""
-        timeout = self.conf.operation_timeout
-        return Call(request_id=request_id, now=self.now(), deadline=time.monotonic() + timeout)
+    def call(self, request_id: str, seconds: float | None = None) -> Call:
+        """Return the start of an operation, with the deadline that the options give it.
+
+        :param seconds: how long its caller waits, if that is less
+        """
+        timeout = float(self.conf.operation_timeout)
+        if seconds is not None:
+            timeout = min(timeout, max(0.0, seconds))
+        deadline = time.monotonic() + timeout
+        return Call(
+            request_id=request_id, now=self.now(), deadline=deadline, observed=self.observed
+        )
 
     def overtime(self, call: Call) -> Call:
         """Return the same operation with time for a part of its clean-up, from now on."""
         deadline = max(call.deadline, time.monotonic() + UNDO_TIME)
-        return Call(request_id=call.request_id, now=call.now, deadline=deadline)
+        return replace(call, deadline=deadline)
 
     @property
     def serves_dhcp(self) -> bool:
@@ -94,6 +107,8 @@ class Chain:
 
     def close(self) -> None:
         """Give everything back."""
+        if self.other_hosts is not None:
+            self.other_hosts.close()
         for part in (self.dhcp, self.l3, self.mac, self.quantum, self.ipam, self.store):
             part.close()
 
@@ -109,11 +124,15 @@ def step(call: Call, kind: str, doing: str) -> Iterator[None]:
         raise DeadlineExceeded(doing)
     LOG.debug("%s %s: %s", call.request_id, kind, doing)
     begun = time.monotonic()
+    raised: BaseException | None = None
     try:
         yield
-    except QplugError:
+    except QplugError as error:
+        raised = error
         raise
     except Exception as error:  # a driver is foreign code: whatever it raises must be named
+        raised = error
         raise DriverFailed(kind, doing, f"{type(error).__name__}: {error}") from error
     finally:
+        call.observed(kind, raised)
         LOG.debug("%s %s: %s took %.3f s", call.request_id, kind, doing, time.monotonic() - begun)

@@ -21,6 +21,8 @@ class Context:
     user_id: str | None = None
     roles: tuple[str, ...] = ()
     request_id: str = field(default_factory=new_request_id)
+    seconds: float | None = None
+    """How long it waits for an operation, if that is less than the options allow."""
 
     def __post_init__(self) -> None:
         """Refuse a project that no network can belong to.

@@ -39,7 +39,7 @@ from qplug.model import (
     Vif,
 )
 from qplug.network_info import NetworkInfo
-from qplug.store import InstanceRecord, NetworkChanges, Work
+from qplug.store import InstanceRecord, NetworkChanges, Service, Work
 
 LOG = logging.getLogger(__name__)
 
@@ -67,6 +67,11 @@ class Manager:
         self.fixed_ips = FixedIps(chain, self.hosts, info, self.pending)
         self.sweep = Sweep(chain)
         self._release = release
+
+    @property
+    def chain(self) -> Chain:
+        """Drivers and store, for who runs this as a service."""
+        return self._chain
 
     def close(self) -> None:
         """Give back drivers and database."""
@@ -108,6 +113,16 @@ class Manager:
         return self.networks.set_host(
             call, found, str(self._chain.conf.host) if host is None else host
         )
+
+    def move_network(self, context: Context, network: str, host: str) -> Network:
+        """Have another host serve a network, and return it; see :meth:`Hosts.move`."""
+        found = self._network(context, self._call(context), "move_network", network)
+        return self.hosts.move(self._changing(context), found, host)
+
+    def get_services(self, context: Context) -> Sequence[Service]:
+        """Return the services that share the store, by host."""
+        self._policy.check(context, "get_services")
+        return self._chain.store.services.all(self._call(context))
 
     def disassociate_network(
         self, context: Context, network: str, *, host: bool = True, project: bool = True
@@ -314,6 +329,49 @@ class Manager:
         call = self._call(context)
         return self.hosts.leases(call, self.networks.get(call, network, None))
 
+    # --- what services ask each other ---
+
+    def serve_vif(
+        self, context: Context, network: Network, host: DhcpHost, together: Collection[str] = ()
+    ) -> None:
+        """Serve a vif on this host; see :meth:`Hosts.serve_here`."""
+        self._policy.check(context, "serve_vif")
+        self.hosts.serve_here(self._call(context), network, host, together)
+
+    def tell_vifs(
+        self,
+        context: Context,
+        network: Network,
+        changed: Sequence[DhcpHost] = (),
+        removed: Sequence[DhcpHost] = (),
+    ) -> None:
+        """Serve vifs on this host with what they have now; see :meth:`Hosts.tell_here`."""
+        self._policy.check(context, "tell_vifs")
+        self.hosts.tell_here(self._call(context), network, changed, removed)
+
+    def change_served(self, context: Context, before: Network, after: Network) -> None:
+        """Serve a network of this host otherwise than before."""
+        self._policy.check(context, "change_served")
+        self.hosts.change_here(self._call(context), before, after)
+
+    def remove_gateway(
+        self, context: Context, network: Network, failed: Collection[str] = ()
+    ) -> None:
+        """Remove a gateway of this host on which no vif relies but those that failed."""
+        self._policy.check(context, "remove_gateway")
+        self.hosts.remove_gateway(self._call(context), network, failed)
+
+    def stop_network(self, context: Context, network: Network) -> None:
+        """Serve a network on this host no longer."""
+        self._policy.check(context, "stop_network")
+        self.hosts.stop_here(self._call(context), network)
+
+    def restore_network(self, context: Context, network: str) -> None:
+        """Serve a network of this host as the store knows it."""
+        self._policy.check(context, "restore_network")
+        call = self._call(context)
+        self.hosts.restore(call, self.networks.get(call, network, None))
+
     # --- unfinished work ---
 
     def get_pending(self, context: Context) -> Sequence[Work]:
@@ -353,7 +411,7 @@ class Manager:
     # --- rights ---
 
     def _call(self, context: Context) -> Call:
-        return self._chain.call(context.request_id)
+        return self._chain.call(context.request_id, context.seconds)
 
     def _changing(self, context: Context) -> Call:
         """Return the start of an operation that changes something, after a look at others'."""

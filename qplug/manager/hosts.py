@@ -8,9 +8,11 @@ from dataclasses import replace
 from netaddr import IPAddress
 
 from qplug.contracts import ActiveLeases, HostPorts
-from qplug.errors import NetworkOnOtherHost, NotSupported, VifNotFound
+from qplug.errors import HostUnavailable, NetworkOnOtherHost, NotSupported, VifNotFound
 from qplug.manager.chain import Chain, step
-from qplug.manager.undo import Undo, undoing
+from qplug.manager.elsewhere import OtherHost
+from qplug.manager.requests import check_text
+from qplug.manager.undo import Undo, all_or_nothing, undoing
 from qplug.manager.waiting import waited
 from qplug.model import ActiveLease, Call, Capability, DhcpHost, Network, Plug, PortRequest
 from qplug.store import VifRecord
@@ -107,7 +109,7 @@ class Hosts:
 
     def restore(self, call: Call, network: Network) -> None:
         """Make this host serve a network as the store knows it."""
-        self.refuse_other_host(network)
+        self._refuse_not_here(network)
         told = self._restore(call, network)
         self._translate(call, network)
         self._catch_up(call, network, told)
@@ -153,6 +155,13 @@ class Hosts:
         if not self._serves or after.host is None:
             return
         late = self._chain.overtime
+        if (there := self._there(after)) is not None:
+            undo.add(
+                f"network {before.id} is served with other subnets than are recorded",
+                lambda: there.change(late(call), after, before),
+            )
+            there.change(call, before, after)
+            return
         if self._gateway_port(call, after) is not None:
             undo.add(
                 f"network {before.id} is served with other subnets than are recorded",
@@ -165,6 +174,14 @@ class Hosts:
                 lambda: self._chain.l3.disable_nat(late(call), after),
             )
         self._translate(call, after)
+
+    def change_here(self, call: Call, before: Network, after: Network) -> None:
+        """Serve a network of this host with the subnets it has from now on, or as before."""
+        with all_or_nothing() as undo:
+            self.serve_changed(call, before, self._mine(call, after), undo)
+            if before.has_gateway and not after.has_gateway:
+                with step(call, "l3", "disabling NAT"):
+                    self._chain.l3.disable_nat(call, after)
 
     def _serve_subnets(self, call: Call, network: Network) -> None:
         with step(call, "l3", "changing the gateway"):
@@ -188,9 +205,36 @@ class Hosts:
         """
         if not self._serves:
             return
-        network = self._hosted(call, record.network)
-        self._enable_gateway(call, network, {record.vif.id, *together}, undo)
-        host = dhcp_host(record)
+        network, host, late = record.network, dhcp_host(record), self._chain.overtime
+        ids = {record.vif.id, *together}
+        if (there := self._there(network)) is None:
+            self._serve_here(call, self._hosted(call, network), host, ids, undo)
+            return
+        undo.add(
+            "the gateway could not be taken back",
+            lambda: there.remove_gateway(late(call), network, ids),
+        )
+        undo.add(
+            "another host may go on serving a vif",
+            lambda: there.tell(late(call), network, removed=[host]),
+        )
+        there.serve(call, network, host, ids)
+
+    def serve_here(
+        self, call: Call, network: Network, host: DhcpHost, together: Collection[str]
+    ) -> None:
+        """Serve a vif of a network of this host, or leave nothing of that.
+
+        :param together: the ids of the vifs that are made with it, or not at all
+        """
+        with all_or_nothing() as undo:
+            ids = {host.vif_id, *together}
+            self._serve_here(call, self._mine(call, network), host, ids, undo)
+
+    def _serve_here(
+        self, call: Call, network: Network, host: DhcpHost, together: Collection[str], undo: Undo
+    ) -> None:
+        self._enable_gateway(call, network, together, undo)
         if self._chain.ports:
             undo.add(
                 "what a vif may send could not be taken back",
@@ -233,27 +277,53 @@ class Hosts:
 
         Those may be of the same instance, where another process has taken it over.
         """
+        if not self._serves:
+            return
         late = self._chain.overtime(call)
-        if self._serves and not self._chain.store.networks.has_vifs(
-            late, network.id, besides=failed
-        ):
-            self.stop(late, network, nat=False)
+        if (there := self._there(network)) is not None:
+            there.remove_gateway(late, network, failed)
+        elif not self._chain.store.networks.has_vifs(late, network.id, besides=failed):
+            self._stop(late, network, nat=False)
 
     def change(self, call: Call, record: VifRecord) -> None:
         """Have DHCP answer a vif with the addresses it has now; with none, not at all."""
         if not (self._chain.serves_dhcp or self._chain.ports):
             return
-        self._tell(call, self._hosted(call, record.network), [dhcp_host(record)])
+        network, host = record.network, dhcp_host(record)
+        if (there := self._there(network)) is not None:
+            there.tell(call, network, changed=[host])
+        else:
+            self._tell(call, self._hosted(call, network), [host])
 
     def forget(self, call: Call, record: VifRecord) -> None:
         """Have DHCP answer a vif no longer, and nothing come from it."""
         if not (self._chain.serves_dhcp or self._chain.ports):
             return
-        network, host = self._hosted(call, record.network), dhcp_host(record)
+        network, host = record.network, dhcp_host(record)
+        if (there := self._there(network)) is not None:
+            there.tell(call, network, removed=[host])
+        else:
+            self._forget(call, self._hosted(call, network), host)
+
+    def _forget(self, call: Call, network: Network, host: DhcpHost) -> None:
         if self._chain.serves_dhcp:
             with step(call, "dhcp", "forgetting the vif"):
                 self._chain.dhcp.apply(call, network, removed=[host])
         self._remove_port(call, network, host)
+
+    def tell_here(
+        self,
+        call: Call,
+        network: Network,
+        changed: Sequence[DhcpHost],
+        removed: Sequence[DhcpHost],
+    ) -> None:
+        """Serve vifs of a network of this host with what they have now; the removed ones not."""
+        network = self._mine(call, network)
+        if changed:
+            self._tell(call, network, changed)
+        for host in removed:
+            self._forget(call, network, host)
 
     # --- devices ---
 
@@ -311,16 +381,26 @@ class Hosts:
         if not isinstance(dhcp, ActiveLeases):
             raise NotSupported("list of leases", "dhcp", self._chain.names.dhcp)
         self._chain.refuse_other_drivers(network)
-        self.refuse_other_host(network)
+        if (there := self._there(network)) is not None:
+            return there.leases(call, network.id)
         with step(call, "dhcp", "listing leases"):
             return dhcp.leases(call, network)
 
     # --- stopping ---
 
-    def stop(self, call: Call, network: Network, *, nat: bool = True) -> None:
+    def stop(self, call: Call, network: Network) -> None:
         """Stop serving a network: DHCP first, then translation, port and gateway device."""
+        if (there := self._there(network)) is not None:
+            there.stop(call, network)
+        else:
+            self._stop(call, network)
+
+    def stop_here(self, call: Call, network: Network) -> None:
+        """Stop serving a network that is this host's, or is no longer."""
+        self._stop(call, replace(network, host=self._here))
+
+    def _stop(self, call: Call, network: Network, *, nat: bool = True) -> None:
         chain = self._chain
-        self.refuse_other_host(network)
         with step(call, "dhcp", "stopping the network"):
             chain.dhcp.stop(call, network)
         if nat and network.has_gateway:
@@ -340,12 +420,12 @@ class Hosts:
     def _hosted(self, call: Call, network: Network) -> Network:
         """Return the network once this host serves it; one that has no host is taken over."""
         if network.host is not None:
-            self.refuse_other_host(network)
+            self._refuse_not_here(network)
             return network
         set_host = self._chain.store.networks.set_host
         host = waited(call, lambda: set_host(call, network.id, self._here))
         network = replace(network, host=host)
-        self.refuse_other_host(network)
+        self._refuse_not_here(network)
         try:
             self._restore(call, network)
             self._translate(call, network)
@@ -359,7 +439,85 @@ class Hosts:
         late = self._chain.overtime(call)
         self._chain.store.networks.disassociate(late, network.id, host=True, project=False)
 
+    def move(self, call: Call, network: Network, host: str) -> Network:
+        """Have another host serve a network, and return it.
+
+        The one that served it stops first; if it cannot be asked, it stops when it is back. Devices
+        of vifs do not move.
+
+        :raises HostUnavailable: the new host cannot be asked; nothing has changed then
+        :raises NetworkInTransition, NetworkHasHost: others change it just now
+        """
+        check_text("host", host)
+        if network.host == host:
+            return network
+        self._chain.refuse_other_drivers(network)
+        moved = replace(network, host=host)
+        there = self._there(moved)
+        if there is not None:
+            there.ready(call)
+        self._stop_before(call, network)
+        store = self._chain.store.networks
+        waited(call, lambda: store.move(call, network, host))
+        with all_or_nothing() as undo:
+            late = self._chain.overtime
+            undo.add(
+                f"network {network.id} is served by nobody",
+                lambda: self._restore_on(late(call), network),
+            )
+            undo.add(
+                f"network {network.id} stays host '{host}'s",
+                lambda: store.move(late(call), moved, network.host),
+            )
+            self._restore_on(call, moved)
+        return moved
+
+    def _stop_before(self, call: Call, network: Network) -> None:
+        """Have the old host serve a network no longer, as far as it can be asked."""
+        if not self._serves or network.host is None:
+            return
+        try:
+            self.stop(call, network)
+        except HostUnavailable as error:
+            LOG.warning("network %s is moved all the same: %s", network.label, error)
+
+    def _restore_on(self, call: Call, network: Network) -> None:
+        if not self._serves or network.host is None:
+            return
+        if (there := self._there(network)) is not None:
+            there.restore(call, network.id)
+        else:
+            self.restore(call, network)
+
+    def _mine(self, call: Call, network: Network) -> Network:
+        """Return a network with the host that it has by now, which must be this one.
+
+        :raises NetworkOnOtherHost: it has been moved
+        """
+        found = self._chain.store.networks.find(call, network.id, hidden=True)
+        self._refuse_not_here(found)
+        return replace(network, host=found.host)
+
+    def _there(self, network: Network) -> OtherHost | None:
+        """Return the other host that serves a network; ``None`` if this one does, or nobody has to.
+
+        :raises NetworkOnOtherHost: there is no bus over which it could be asked
+        """
+        if not self._serves or network.host in (None, self._here):
+            return None
+        if self._chain.other_hosts is None:
+            self._refuse_not_here(network)
+            return None
+        return self._chain.other_hosts.of(str(network.host))
+
     def refuse_other_host(self, network: Network) -> None:
+        """Refuse a network for which a driver would have to act on a host out of reach.
+
+        :raises NetworkOnOtherHost: there is such a driver, and no bus
+        """
+        self._there(network)
+
+    def _refuse_not_here(self, network: Network) -> None:
         """Refuse a network for which a driver would have to act on another host.
 
         :raises NetworkOnOtherHost: there is such a driver, and the network has another host

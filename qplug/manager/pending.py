@@ -99,6 +99,14 @@ class Pending:
         wanted = {work.id for work in there}
         return [work for work in self.all(self._chain.overtime(call)) if work.id in wanted]
 
+    def finish_due(self, call: Call) -> int:
+        """Do all that is due, each with an operation's time, and return how much is left of it."""
+        due = [work for work in self._store.work.first(call) if work.is_due]
+        tried = [
+            self._tried(self.finishing, self._chain.call(call.request_id), work) for work in due
+        ]
+        return tried.count(False)
+
     def drop(self, call: Call, key: str) -> None:
         """Forget a piece of pending work, done or not; what is left of it is nobody's.
 

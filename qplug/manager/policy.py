@@ -34,6 +34,8 @@ ACTIONS = {
     "delete_network": (OWNER, "Delete a network"),
     "disassociate_network": (ADMIN, "Take owner and host from a network"),
     "set_network_host": (ADMIN, "Give a network a host"),
+    "move_network": (ADMIN, "Have another host serve a network"),
+    "get_services": (ADMIN, "See which services there are"),
     "validate_networks": (ANYONE, "Check that networks can be used"),
     "get_network_usage": (USER, "See how full a network's subnets are"),
     "allocate_for_instance": (OWNER, "Give an instance its vifs"),
@@ -59,6 +61,12 @@ ACTIONS = {
     "get_dhcp_domain": (ADMIN, "See the domain that instances of a network are told"),
     "get_dhcp_leases": (ADMIN, "See which leases the clients of a network hold"),
     "sweep_host": (ADMIN, "Let addresses go whose leases ended on a host"),
+    "serve_vif": (ADMIN, "Have a host serve a vif, as services ask each other"),
+    "tell_vifs": (ADMIN, "Have a host serve vifs with what they have, as services ask each other"),
+    "change_served": (ADMIN, "Have a host serve other subnets, as services ask each other"),
+    "remove_gateway": (ADMIN, "Have a host remove a gateway, as services ask each other"),
+    "stop_network": (ADMIN, "Have a host stop serving a network, as services ask each other"),
+    "restore_network": (ADMIN, "Have a host serve a network, as services ask each other"),
 }
 """Every guarded operation, with its default rule and what it lets a caller do."""
 

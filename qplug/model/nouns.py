@@ -2,7 +2,8 @@
 
 import re
 import time
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum
 from typing import Literal
@@ -46,6 +47,11 @@ class Call:
 
     deadline: float
     """When the caller stops waiting, on the clock of :func:`time.monotonic`."""
+
+    observed: Callable[[str, BaseException | None], object] = field(
+        default=lambda *_: None, compare=False, repr=False
+    )
+    """Is told of each call of a driver by the manager: its kind, and what it raised."""
 
     def remaining(self) -> float:
         """Seconds left, never negative; use it as the timeout of what leaves the process."""

@@ -19,8 +19,10 @@ from qplug.store.network_marks import MarkedNetwork
 from qplug.store.network_updates import NetworkUpdates
 from qplug.store.networks import NetworkChanges, NetworkStore
 from qplug.store.records import InstanceRecord, Leaving, VifRecord
+from qplug.store.requests import Answered, Begun, RequestStore, Running
 from qplug.store.rows import NO_MAC
 from qplug.store.search import Search
+from qplug.store.services import Service, ServiceStore
 from qplug.store.tombstones import Tombstone, Tombstones
 from qplug.store.work import Work, WorkStore
 
@@ -29,10 +31,14 @@ if TYPE_CHECKING:
 
 __all__ = [
     "NO_MAC",
+    "Answered",
+    "Begun",
     "InstanceRecord",
     "Leaving",
     "MarkedNetwork",
     "NetworkChanges",
+    "Running",
+    "Service",
     "Store",
     "Tombstone",
     "VifRecord",
@@ -60,6 +66,8 @@ class Store:
         self.tombstones = Tombstones(self.database, marks)
         self.work = WorkStore(self.database, marks)
         self.search = Search(self.database)
+        self.requests = RequestStore(self.database, marks)
+        self.services = ServiceStore(self.database, marks)
 
     @cached_property
     def audit(self) -> "AuditReads":

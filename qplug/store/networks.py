@@ -8,7 +8,12 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from qplug.db import Database
-from qplug.errors import AmbiguousLabel, NetworkInTransition, NetworkNotFound
+from qplug.errors import (
+    AmbiguousLabel,
+    NetworkHasHost,
+    NetworkInTransition,
+    NetworkNotFound,
+)
 from qplug.model import Call, Network
 from qplug.store.claims import lock_owner, refuse_host, refuse_label, refuse_overlap, settled
 from qplug.store.marks import Marks, postponed, until
@@ -152,6 +157,30 @@ class NetworkStore:
             return network.host
 
         return self._database.write(call, work)
+
+    def move(self, call: Call, network: Network, host: str | None) -> None:
+        """Give a network another host in place of the one it has.
+
+        :raises NetworkHasHost: it has yet another one by now
+        :raises NetworkInTransition: its subnets change just now, which a host would not hear of
+        """
+        refuse_host(host)
+
+        def work(tx: Connection) -> None:
+            found = read_network(tx, network.id)
+            if found.host != network.host:
+                raise NetworkHasHost(network.label, str(found.host))
+            mine = sa.and_(
+                networks.c.id == network.id,
+                networks.c.state == "active",
+                networks.c.host.is_(None)
+                if network.host is None
+                else networks.c.host == network.host,
+            )
+            if not tx.execute(networks.update().where(mine).values(host=host)).rowcount:
+                raise NetworkInTransition(network.label, "updating", network.id)
+
+        self._database.write(call, work)
 
     def disassociate(self, call: Call, network_id: str, *, host: bool, project: bool) -> Network:
         """Take host and owner from a network; without an owner it is global.

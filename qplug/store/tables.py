@@ -188,3 +188,26 @@ local_ports = sa.Table(
     sa.Column("address_pairs", long_text(), nullable=False),
     sa.UniqueConstraint("network_id", "attachment"),
 )
+
+services = sa.Table(
+    "qplug_services",
+    metadata,
+    sa.Column("host", name(), primary_key=True),
+    sa.Column("worker", name(WORKER_LENGTH), nullable=False),
+    sa.Column("version", name(64), nullable=False),
+    sa.Column("started_at", Moment, nullable=False),
+    sa.Column("seen_at", Moment, nullable=False),  # by the database's clock
+)
+
+requests = sa.Table(
+    "qplug_requests",
+    metadata,
+    sa.Column("id", identifier(64), primary_key=True),
+    # Of what was asked, so that one id cannot stand for two requests.
+    sa.Column("digest", identifier(64), nullable=False),
+    sa.Column("epoch", sa.Integer, nullable=False),
+    sa.Column("worker", name(WORKER_LENGTH)),  # nobody once there is an answer
+    sa.Column("due", Moment),
+    sa.Column("answer", long_text()),
+    sa.Column("created_at", Moment, nullable=False, index=True),
+)

@@ -8,6 +8,7 @@ from collections.abc import Collection, Mapping
 from typing import Any
 
 import pytest
+from crashing import one_remedy
 from oslo_config.cfg import ConfigOpts
 
 from qplug.testing.auditing import AuditSuite
@@ -18,6 +19,8 @@ from qplug_ipam_melange.driver import MelangeIpam
 from qplug_ipam_melange.mac import MelangeMac
 from qplug_ipam_melange.testing import Settings, StandIn
 from qplug_ipam_melange.testing.client import Client
+
+__all__ = ["one_remedy"]
 
 SITE = "qplug"
 """The tenant of the keepers, which are interfaces of no vif."""

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import pytest
+from crashing import one_remedy
 from oslo_config.cfg import ConfigOpts
 
 from qplug.testing.auditing import AuditSuite
@@ -13,6 +14,8 @@ from qplug.testing.failing import FailSuite
 from qplug.testing.failing.outages import OutageSuite
 from qplug_quantum_v1.driver import QuantumV1
 from qplug_quantum_v1.testing import StandIn
+
+__all__ = ["one_remedy"]
 
 
 class TestFailures(FailSuite):

@@ -1,11 +1,13 @@
 """A process that stands still until others take over notices, and takes back its own work."""
 
 import pytest
-from crashing import LONG, crash_databases
+from crashing import LONG, crash_databases, one_remedy
 
 from qplug.testing.crash import Makers, PauseSuite
 
 pytestmark = [pytest.mark.integration, crash_databases]
+
+__all__ = ["one_remedy"]
 
 
 class TestPauses(PauseSuite):

@@ -150,10 +150,10 @@ def test_set_changes_what_is_named_and_nothing_else(qplug: Commands) -> None:
     assert qplug("network show red -f json").json == after
 
 
-def test_a_network_keeps_its_host(qplug: Commands) -> None:
+def test_a_network_is_given_another_host(qplug: Commands) -> None:
     qplug("network create blue --cidr 10.0.0.0/24")
-    refused = qplug("network set-host blue host-2")
-    assert "'blue' is served by host 'host-1' already" in refused.sentence
+    assert qplug("network set-host blue host-2 -f value").out == "host-2\n"
+    assert qplug("network show blue -f value -c host").out == "host-2\n"
     assert qplug("network set-host blue -f value").out == "host-1\n"
     assert qplug("network disassociate blue --keep-project -f json").json["host"] is None
     assert qplug("network set-host blue host-2 -f value").out == "host-2\n"

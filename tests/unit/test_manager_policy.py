@@ -2,15 +2,14 @@
 
 import os
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, nullcontext, suppress
+from contextlib import AbstractContextManager, nullcontext
 from inspect import getmembers, isfunction
 from itertools import count
 from pathlib import Path
-from typing import Any
 from uuid import uuid4
 
 import pytest
-from netaddr import IPAddress
+from doors import ADMIN, ADMINS, NAMED, OPERATIONS, SILENT, network_and_instance
 from oslo_config.cfg import ConfigOpts
 
 from qplug.api import NetworkApi
@@ -21,13 +20,11 @@ from qplug.errors import (
     InvalidInput,
     NetworkNotFound,
     NotFound,
-    NothingPending,
-    NotSupported,
     PolicyNotAuthorized,
 )
 from qplug.manager import Context, Manager
 from qplug.manager.policy import ACTIONS, Policy, rules
-from qplug.model import Instance, Network, Plug
+from qplug.model import Instance, Network
 from qplug.testing.fixtures import ApiOf, MakeManager
 from qplug.testing.values import OTHER_PROJECT, PROJECT, network_spec
 
@@ -41,98 +38,6 @@ SEVEN = {
     "get_instance_nw_info",
 }
 """What Nova's QuantumManager overrode without its guard."""
-
-Operation = Callable[[Manager, Context, Network, Instance], object]
-
-
-def _first_address(manager: Manager, context: Context, instance: Instance) -> Any:
-    return next(iter(manager.get_all_fixed_ips(context, instance_id=instance.id)))
-
-
-def _drop_nothing(manager: Manager, context: Context) -> None:
-    """Drop what is not pending, which who may do so is told."""
-    with suppress(NothingPending):
-        manager.drop_pending(context, "req-nothing")
-
-
-def _unsupported(operation: Callable[..., object], *arguments: object) -> None:
-    """Ask for what the drivers of the chain cannot do, which who may do it is told."""
-    with suppress(NotSupported):
-        operation(*arguments)
-
-
-ADMIN = Context(is_admin=True)
-
-OPERATIONS: dict[str, Operation] = {
-    "create_networks": lambda m, c, n, i: m.create_network(
-        c, network_spec("10.9.0.0/24", label="further", project_id=c.project_id)
-    ),
-    "get_all_networks": lambda m, c, n, i: m.get_all_networks(c),
-    "get_network": lambda m, c, n, i: m.get_network(c, n.id),
-    "update_network": lambda m, c, n, i: m.update_network(c, n.id, priority=3),
-    "delete_network": lambda m, c, n, i: m.delete_network(c, n.id),
-    "disassociate_network": lambda m, c, n, i: m.disassociate_network(c, n.id),
-    "set_network_host": lambda m, c, n, i: m.set_network_host(c, n.id),
-    "validate_networks": lambda m, c, n, i: m.validate_networks(c, [n.id]),
-    "get_network_usage": lambda m, c, n, i: m.get_network_usage(c, n.id),
-    "allocate_for_instance": lambda m, c, n, i: m.allocate_for_instance(c, i),
-    "deallocate_for_instance": lambda m, c, n, i: m.deallocate_for_instance(c, i.id),
-    "get_instance_nw_info": lambda m, c, n, i: m.get_instance_nw_info(c, i.id),
-    "get_all_instances": lambda m, c, n, i: list(m.get_all_instances(c)),
-    "get_instance_uuids_by_ip_filter": lambda m, c, n, i: list(
-        m.get_instance_uuids_by_ip_filter(c, ip="10")
-    ),
-    "get_vifs_by_instance": lambda m, c, n, i: m.get_vifs_by_instance(c, i.id),
-    "get_vif_by_mac_address": lambda m, c, n, i: m.get_vif_by_mac_address(
-        c, _first_address(m, ADMIN, i).mac
-    ),
-    "get_fixed_ip": lambda m, c, n, i: m.get_fixed_ip(c, _first_address(m, ADMIN, i).id),
-    "get_fixed_ip_by_address": lambda m, c, n, i: m.get_fixed_ip_by_address(
-        c, _first_address(m, ADMIN, i).address
-    ),
-    "get_all_fixed_ips": lambda m, c, n, i: list(m.get_all_fixed_ips(c)),
-    "add_fixed_ip_to_instance": lambda m, c, n, i: m.add_fixed_ip_to_instance(c, i.id, n.id),
-    "remove_fixed_ip_from_instance": lambda m, c, n, i: m.remove_fixed_ip_from_instance(
-        c, i.id, IPAddress("10.0.0.2")
-    ),
-    "audit": lambda m, c, n, i: list(m.audit(c)),
-    "get_pending": lambda m, c, n, i: m.get_pending(c),
-    "retry_pending": lambda m, c, n, i: m.retry_pending(c),
-    "drop_pending": lambda m, c, n, i: _drop_nothing(m, c),
-    "init_host": lambda m, c, n, i: m.init_host(c),
-    "sweep_host": lambda m, c, n, i: m.sweep_host(c),
-    "plug_vif": lambda m, c, n, i: _unsupported(m.plug_vif, c, str(uuid4()), Plug()),
-    "unplug_vif": lambda m, c, n, i: _unsupported(m.unplug_vif, c, str(uuid4())),
-    "get_dhcp_hosts": lambda m, c, n, i: m.get_dhcp_hosts(c, n.id),
-    "get_dhcp_domain": lambda m, c, n, i: m.get_dhcp_domain(c, n.id),
-    "get_dhcp_leases": lambda m, c, n, i: _unsupported(m.get_dhcp_leases, c, n.id),
-}
-"""Every action, done by somebody to a network and an instance on it."""
-
-ADMINS = {
-    "get_pending",
-    "retry_pending",
-    "drop_pending",
-    "disassociate_network",
-    "set_network_host",
-    "audit",
-    "init_host",
-    "sweep_host",
-    "plug_vif",
-    "unplug_vif",
-    "get_dhcp_domain",
-    "get_dhcp_hosts",
-    "get_dhcp_leases",
-}
-SILENT = {
-    "create_networks",
-    "get_all_networks",
-    "get_all_instances",
-    "get_all_fixed_ips",
-    "get_instance_uuids_by_ip_filter",
-    "deallocate_for_instance",  # as if it had been deallocated before
-}
-"""What succeeds for strangers, and shows and changes nothing of others."""
 
 
 @pytest.fixture
@@ -170,21 +75,7 @@ def refusal_of(action: str) -> AbstractContextManager[object]:
     """Return what expects how the action is refused to a stranger, if it is."""
     if action in SILENT:
         return nullcontext()
-    named = {
-        "audit",
-        "get_pending",
-        "retry_pending",
-        "drop_pending",
-        "init_host",
-        "sweep_host",
-        "plug_vif",
-        "unplug_vif",
-        "get_dhcp_domain",
-        "get_dhcp_hosts",
-        "get_dhcp_leases",
-        "allocate_for_instance",
-    }  # the caller says itself whose it is
-    return pytest.raises(Forbidden if action in named else NotFound)
+    return pytest.raises(Forbidden if action in NAMED else NotFound)
 
 
 # --- guards -------------------------------------------------------------------------------------
@@ -213,20 +104,11 @@ def test_r96_each_operation_of_the_door_asks_the_policy_under_its_own_name(
     forbid(**{f"network__{action}": "!"})
     manager = make_manager()
     owner = Context(project_id=PROJECT)
-    network = _network_and_instance(manager, instance, besides=action)
+    network = network_and_instance(manager, instance, besides=action)
     with pytest.raises(PolicyNotAuthorized) as refused:
         OPERATIONS[action](manager, owner, network, instance)
     assert refused.value.action == f"network:{action}"
     assert refused.value.project_id == PROJECT
-
-
-def _network_and_instance(manager: Manager, instance: Instance, besides: str) -> Network:
-    """Make both through what is behind the door, so that a forbidden action can be prepared."""
-    call = manager._chain.call("req-prepare")
-    network = manager.creating.create(call, network_spec("10.0.0.0/24"))
-    if besides != "delete_network":
-        manager.instances.allocate(call, instance)
-    return network
 
 
 def test_r96_the_seven_guards_that_were_lost_are_back() -> None:
@@ -237,7 +119,7 @@ def test_r96_the_seven_guards_that_were_lost_are_back() -> None:
 def test_an_owner_may_do_to_its_own_all_but_what_is_an_administrators(
     action: str, manager: Manager, instance: Instance
 ) -> None:
-    network = _network_and_instance(manager, instance, besides=action)
+    network = network_and_instance(manager, instance, besides=action)
     owner = Context(project_id=PROJECT)
     if action in ADMINS:
         with pytest.raises(PolicyNotAuthorized):
@@ -250,7 +132,7 @@ def test_an_owner_may_do_to_its_own_all_but_what_is_an_administrators(
 def test_nobody_can_do_or_learn_anything_of_another_projects_things(
     action: str, manager: Manager, instance: Instance
 ) -> None:
-    network = _network_and_instance(manager, instance, besides=action)
+    network = network_and_instance(manager, instance, besides=action)
     before = manager.get_network(ADMIN, network.id), list(manager.get_all_fixed_ips(ADMIN))
     stranger = Context(project_id=OTHER_PROJECT)
     with refusal_of(action):
@@ -267,7 +149,7 @@ def test_the_default_rules_let_an_administrator_do_everything(
     """They are not asked at all unless there is a policy file, be it an empty one."""
     forbid()
     manager = make_manager()
-    network = _network_and_instance(manager, instance, besides=action)
+    network = network_and_instance(manager, instance, besides=action)
     OPERATIONS[action](manager, ADMIN, network, instance)
 
 

@@ -1,0 +1,215 @@
+"""The bus: one transport of oslo.messaging, with its errors in our words."""
+
+import json
+import logging
+import sys
+import time
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from functools import cached_property
+from importlib import import_module
+from threading import Lock
+from typing import Any
+from uuid import uuid4
+
+from oslo_config.cfg import ConfigOpts
+
+from qplug.errors import (
+    BusNotInstalled,
+    ConfigInvalid,
+    MessageRefused,
+    QplugError,
+    ServiceUnavailable,
+)
+from qplug.manager import Context
+from qplug.rpc.failures import failure_of
+from qplug.rpc.operations import VERSION
+from qplug.rpc.sealed import REPLY, REQUEST, Message, read_keys
+from qplug.rpc.values import Json, encoded
+from qplug.text import masked
+
+LOG = logging.getLogger(__name__)
+
+RETRIES = 2
+"""How often oslo.messaging connects again for one message, before we are told."""
+
+PAUSE = 0.2
+"""Seconds before a message is sent again that could not be delivered."""
+
+GLOBAL = {
+    "oslo_messaging_metrics": "oslo_messaging._metrics.client",
+    "oslo_messaging_tracing": "oslo_messaging._tracing.client",
+}
+"""Options that oslo.messaging 18 registers with oslo.config's one global configuration alone, and
+reads from ours: groups, and the module that has the list of that name."""
+
+_loading = Lock()
+
+
+def messaging() -> Any:
+    """Return oslo.messaging on threads.
+
+    :raises BusNotInstalled: it is not installed, or somebody has patched threads
+    """
+    with _loading:
+        try:
+            with warnings.catch_warnings():  # of eventlet, which is looked at and not used
+                warnings.simplefilter("ignore")
+                from oslo_service import backend
+
+                backend.init_backend(backend.BackendType.THREADING)
+                import oslo_messaging
+                import oslo_messaging._drivers.impl_rabbit
+        except Exception as error:  # it raises what it likes where another one was chosen before
+            raise BusNotInstalled(str(error)) from error
+    if "eventlet" in sys.modules:
+        from eventlet.patcher import is_monkey_patched
+
+        if is_monkey_patched("thread"):
+            raise BusNotInstalled("eventlet has patched threads here, and qplug runs on real ones")
+    return oslo_messaging
+
+
+class Bus:
+    """Asks services for operations. Several threads may use it."""
+
+    def __init__(self, conf: ConfigOpts) -> None:
+        """Connect to nothing yet.
+
+        :raises BusNotInstalled: the packages of the bus are missing
+        :raises ConfigInvalid: there is no bus, or the keys cannot be read
+        """
+        if not conf.rpc.transport_url:
+            raise ConfigInvalid("[rpc] transport_url", "it is empty; name the bus of the services")
+        self.conf = conf
+        self.keys = read_keys(conf.rpc.key_file)
+        self.messaging = messaging()
+
+    @cached_property
+    def transport(self) -> Any:
+        """The connections to the broker.
+
+        :raises ConfigInvalid: the URL is none, or of a bus that is not installed
+        """
+        wrong = (self.messaging.InvalidTransportURL, self.messaging.DriverLoadFailure)
+        try:
+            self._register_options()
+            return self.messaging.get_rpc_transport(self.conf, url=self.conf.rpc.transport_url)
+        except wrong as error:
+            raise ConfigInvalid("[rpc] transport_url", masked(str(error))) from error
+
+    def _register_options(self) -> None:
+        for group, module in GLOBAL.items():
+            with suppress(ImportError):  # a release without it reads none
+                self.conf.register_opts(getattr(import_module(module), group), group=group)
+
+    @property
+    def topic(self) -> str:
+        """What our queues begin with."""
+        return str(self.conf.rpc.topic)
+
+    def ask(
+        self,
+        operation: str,
+        arguments: Mapping[str, Json],
+        context: Context,
+        *,
+        host: str | None = None,
+        seconds: float,
+        request_id: str | None = None,
+    ) -> Mapping[str, Json]:
+        """Have an operation done, and return the reply.
+
+        The same message is sent again while there is time, as a reply or a service may be lost.
+
+        :param host: whose service is to do it; by default any
+        :param seconds: how long to wait
+        :raises ServiceUnavailable: nobody answers, and nobody knows what became of it
+        :raises QplugError: what the service says
+        """
+        message = Message(
+            version=VERSION,
+            id=request_id or str(uuid4()),
+            operation=operation,
+            arguments=arguments,
+            context=encoded(context),
+            to=host,
+            sent=time.time(),
+            seconds=seconds,
+        )
+        until = time.monotonic() + seconds
+        while True:
+            try:
+                return self._asked(message, until - time.monotonic())
+            except ServiceUnavailable as error:
+                if time.monotonic() + PAUSE >= until:
+                    raise
+                LOG.info("%s %s is sent again: %s", context.request_id, operation, error)
+            time.sleep(PAUSE)
+
+    def _asked(self, message: Message, seconds: float) -> Mapping[str, Json]:
+        text = message.text()
+        client = self.messaging.get_rpc_client(
+            self.transport, self.messaging.Target(topic=self.topic, server=message.to)
+        ).prepare(
+            timeout=max(0.1, seconds),
+            call_monitor_timeout=max(1, round(min(seconds, self.conf.rpc.silence))),
+            retry=RETRIES,
+        )
+        with self.translated(message.to):
+            sealed = client.call(
+                {}, "invoke", text=text, signature=self.keys.signature(REQUEST, text)
+            )
+        reply = self._opened(sealed, message.id)
+        if "failure" in reply:
+            raise failure_of(reply["failure"])
+        return reply
+
+    def _opened(self, sealed: Json, request_id: str) -> Mapping[str, Json]:
+        """Return a reply that a holder of the key made to this request.
+
+        :raises MessageRefused: it is none
+        """
+        if not isinstance(sealed, dict) or not isinstance(sealed.get("text"), str):
+            raise MessageRefused("the reply is none of qplug's")
+        text = sealed["text"]
+        if self.keys and not self.keys.believes(REPLY, text, sealed.get("signature")):
+            raise MessageRefused("the reply is not signed with our key; compare [rpc] key_file")
+        reply: Mapping[str, Json] = json.loads(text)
+        if reply.get("id") != request_id:
+            raise MessageRefused("the reply is that to another request")
+        return reply
+
+    @contextmanager
+    def translated(self, host: str | None) -> Iterator[None]:
+        """Raise what oslo.messaging does inside of this in our words.
+
+        :raises ServiceUnavailable: the bus or a service does not answer
+        """
+        service = f"the service of host '{host}'" if host else "a manager service"
+        try:
+            yield
+        except QplugError:
+            raise
+        except self.messaging.MessageUndeliverable as error:
+            raise ServiceUnavailable(service, "no qplug-manager listens on the bus") from error
+        except self.messaging.MessagingTimeout as error:
+            raise ServiceUnavailable(service, "no reply came") from error
+        except self._failures as error:
+            reason = masked(f"{type(error).__name__}: {error}")
+            raise ServiceUnavailable(service, f"the bus failed: {reason}") from error
+
+    @cached_property
+    def _failures(self) -> tuple[type[BaseException], ...]:
+        """What means that the broker, or the way to it, is at fault."""
+        from amqp.exceptions import AMQPError
+        from kombu.exceptions import KombuError, OperationalError
+
+        oslo = self.messaging.MessagingException
+        return (oslo, AMQPError, KombuError, OperationalError, OSError)
+
+    def close(self) -> None:
+        """Close all connections."""
+        if "transport" in vars(self):
+            self.transport.cleanup()

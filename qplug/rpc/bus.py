@@ -85,6 +85,7 @@ class Bus:
         self.conf = conf
         self.keys = read_keys(conf.rpc.key_file)
         self.messaging = messaging()
+        self._is_connected = False
 
     @cached_property
     def transport(self) -> Any:
@@ -150,14 +151,14 @@ class Bus:
 
     def _asked(self, message: Message, seconds: float) -> Mapping[str, Json]:
         text = message.text()
-        client = self.messaging.get_rpc_client(
-            self.transport, self.messaging.Target(topic=self.topic, server=message.to)
-        ).prepare(
+        target = self.messaging.Target(topic=self.topic, server=message.to)
+        client = self.messaging.get_rpc_client(self.transport, target).prepare(
             timeout=max(0.1, seconds),
             call_monitor_timeout=max(1, round(min(seconds, self.conf.rpc.silence))),
             retry=RETRIES,
         )
         with self.translated(message.to):
+            self._connect(client)
             sealed = client.call(
                 {}, "invoke", text=text, signature=self.keys.signature(REQUEST, text)
             )
@@ -165,6 +166,15 @@ class Bus:
         if "failure" in reply:
             raise failure_of(reply["failure"])
         return reply
+
+    def _connect(self, client: Any) -> None:
+        """Say something to nobody, the first time.
+
+        For the queue of replies oslo.messaging would wait for a broker for ever.
+        """
+        if not self._is_connected:
+            client.prepare(topic=f"{self.topic}.nobody", server=None).cast({}, "nothing")
+            self._is_connected = True
 
     def _opened(self, sealed: Json, request_id: str) -> Mapping[str, Json]:
         """Return a reply that a holder of the key made to this request.

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from qplug.errors import ConfigInvalid, MessageRefused
+from qplug.errors import ConfigInvalid, InvalidInput, MessageRefused
 from qplug.rpc.values import Json
 
 SHORTEST = 32
@@ -88,8 +88,14 @@ class Message:
     """How long its sender waits."""
 
     def text(self) -> str:
-        """Return the text to be signed and sent."""
-        return json.dumps(vars(self))
+        """Return the text to be signed and sent.
+
+        :raises InvalidInput: an argument is what no operation takes
+        """
+        try:
+            return json.dumps(vars(self))
+        except (TypeError, ValueError) as error:
+            raise InvalidInput("argument", str(error)[:200], "what the operation takes") from error
 
 
 def message_of(text: object) -> Message:

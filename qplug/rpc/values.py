@@ -4,7 +4,7 @@ The types in the manager's signatures say what is expected, and nothing else is 
 no class is looked up by a name that came over the bus.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from datetime import datetime
 from typing import Any, get_args, get_origin
 
@@ -31,6 +31,10 @@ def _converter() -> Converter:
         found.register_structure_hook(kind, _reading(parse))
         found.register_unstructure_hook(kind, str)
     found.register_unstructure_hook(datetime, datetime.isoformat)
+    found.register_structure_hook_func(
+        lambda kind: get_origin(kind) is Collection,
+        lambda array, kind: tuple(_array(array, get_args(kind)[0])),
+    )
     for kind in (str, int, float, bool):
         found.register_structure_hook(kind, _plain)
     found.register_structure_hook(NetworkInfo, lambda array, _: NetworkInfo.hydrate(array))
@@ -46,6 +50,12 @@ def _text(value: object) -> str:
     if not isinstance(value, str):
         raise TypeError(f"{value!r} is no text")
     return value
+
+
+def _array(value: Json, kind: Any) -> Iterator[Any]:
+    if not isinstance(value, list):
+        raise TypeError(f"{value!r} is no array")
+    return (decoded(each, kind) for each in value)
 
 
 def _ip_range(text: str) -> IPRange:

@@ -14,6 +14,7 @@ import pytest
 from oslo_config.cfg import ConfigOpts
 
 from qplug.api import NetworkApi
+from qplug.config import load_config
 from qplug.factory import remote_manager
 from qplug.manager import Context, Manager
 from qplug.rpc.bus import Bus
@@ -23,6 +24,7 @@ from qplug.testing.requirements import require
 URL = os.environ.get("QPLUG_TEST_RABBIT_URL", "rabbit://guest:guest@127.0.0.1:5672/")
 MISSING = f"no RabbitMQ answers at {urlsplit(URL).hostname}; install rabbitmq-server and start it"
 KEY = "0123456789abcdef" * 4
+HOSTS = ("host-1", "host-2", "host-3")
 
 
 def answers() -> bool:
@@ -47,19 +49,18 @@ def queues() -> Iterator[str]:
 
 
 def forget(topic: str, *hosts: str) -> None:
-    """Delete the queues of a topic, and of the hosts that were on it."""
+    """Delete the queues and exchanges of a topic, and of the hosts that were on it."""
     from kombu import Connection
 
-    names = [topic, *(f"{topic}.{host}" for host in (*hosts, *(f"host-{n}" for n in range(1, 6))))]
+    names = [topic, *(f"{topic}.{host}" for host in (*hosts, *HOSTS))]
+    fanout = [f"{topic}_fanout"]
     with Connection(URL.replace("rabbit://", "amqp://")) as connection:
         for name in names:
             with connection.channel() as channel:
                 channel.queue_delete(name)
-    with Connection(URL.replace("rabbit://", "amqp://")) as connection:
-        for host in (*hosts, *(f"host-{n}" for n in range(1, 6))):
+        for name in fanout:
             with connection.channel() as channel:
-                channel.exchange_delete(f"{topic}_fanout")
-                channel.queue_delete(f"{topic}_fanout_{host}")
+                channel.exchange_delete(name)
 
 
 def write_key(folder: Path, text: str = KEY) -> Path:
@@ -78,6 +79,32 @@ def configure(conf: ConfigOpts, topic: str, key: Path | None) -> None:
     conf.set_override("silence", 3.0, "rpc")
 
 
+class Switch:
+    """Listens on the queues of a topic, and hands messages to whom the test says."""
+
+    def __init__(self, topic: str, folder: Path) -> None:
+        self.topic = topic
+        self.key = write_key(folder)
+        self.current: Endpoint | None = None
+        conf = load_config([os.devnull])
+        configure(conf, topic, self.key)
+        self._bus = Bus(conf)
+        target = self._bus.messaging.Target(topic=topic, server="host-1")
+        self._server: Any = self._bus.messaging.get_rpc_server(self._bus.transport, target, [self])
+        self._server.start()
+
+    def invoke(self, context: Any, text: Any, signature: Any) -> Any:
+        """Pass a message on."""
+        assert self.current is not None
+        return self.current.invoke(context, text, signature)
+
+    def close(self) -> None:
+        """Listen no more."""
+        self._server.stop()
+        self._server.wait()
+        self._bus.close()
+
+
 class Served:
     """A manager that answers from the bus, in this process, and clients of it."""
 
@@ -86,26 +113,8 @@ class Served:
         self.conf = manager.conf
         self.bus = Bus(self.conf)
         self.endpoint = Endpoint(manager, self.bus)
-        closing.callback(self.bus.close)
         self.closing = closing
-        self._server: Any = None
-        self.start()
-        closing.callback(self.stop)
-
-    def start(self) -> None:
-        """Answer."""
-        target = self.bus.messaging.Target(topic=self.bus.topic, server=str(self.conf.host))
-        self._server = self.bus.messaging.get_rpc_server(
-            self.bus.transport, target, [self.endpoint]
-        )
-        self._server.start()
-
-    def stop(self) -> None:
-        """Answer no more."""
-        if self._server is not None:
-            self._server.stop()
-            self._server.wait()
-            self._server = None
+        closing.callback(self.bus.close)
 
     def remote(self, conf: ConfigOpts | None = None) -> Manager:
         """Return a manager whose operations are done here."""
@@ -119,32 +128,30 @@ class Served:
         return NetworkApi(self.remote(), Context(project_id=project_id, **context))
 
 
-@pytest.fixture
-def topic() -> Iterator[str]:
-    """Return what the names of a test's queues begin with."""
-    with queues() as name:
-        yield name
+@pytest.fixture(scope="module")
+def switch(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Switch]:
+    """Return who listens for all tests of a module: to begin and to end that takes a second."""
+    with queues() as topic:
+        found = Switch(topic, tmp_path_factory.mktemp("bus"))
+        yield found
+        found.close()
 
 
 @pytest.fixture
-def bus_conf(conf: ConfigOpts, topic: str, tmp_path: Path) -> ConfigOpts:
+def bus_conf(conf: ConfigOpts, switch: Switch) -> ConfigOpts:
     """Return a configuration that names the bus."""
-    configure(conf, topic, write_key(tmp_path))
+    configure(conf, switch.topic, switch.key)
     return conf
 
 
 @pytest.fixture
-def serve(bus_conf: ConfigOpts) -> Iterator[Callable[[Manager], Served]]:
-    """Return what has a manager answer from the bus."""
-    with ExitStack() as closing:
-        yield lambda manager: Served(manager, closing)
-
-
-@pytest.fixture
-def served(bus_conf: ConfigOpts, manager: Manager) -> Iterator[Served]:
+def served(bus_conf: ConfigOpts, switch: Switch, manager: Manager) -> Iterator[Served]:
     """Return a manager on in-memory drivers that answers from the bus."""
     with ExitStack() as closing:
-        yield Served(manager, closing)
+        found = Served(manager, closing)
+        switch.current = found.endpoint
+        yield found
+        switch.current = None
 
 
 def wait_until(found: Callable[[], object], seconds: float = 10) -> None:

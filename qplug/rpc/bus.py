@@ -144,7 +144,8 @@ class Bus:
             try:
                 return self._asked(message, until - time.monotonic())
             except ServiceUnavailable as error:
-                if time.monotonic() + PAUSE >= until:
+                nobody = isinstance(error.__cause__, self.messaging.MessageUndeliverable)
+                if nobody or time.monotonic() + PAUSE >= until:
                     raise
                 LOG.info("%s %s is sent again: %s", context.request_id, operation, error)
             time.sleep(PAUSE)
@@ -152,13 +153,16 @@ class Bus:
     def _asked(self, message: Message, seconds: float) -> Mapping[str, Json]:
         text = message.text()
         target = self.messaging.Target(topic=self.topic, server=message.to)
-        client = self.messaging.get_rpc_client(self.transport, target).prepare(
+        options = self.messaging.TransportOptions(at_least_once=True)  # else it may be to nobody
+        client = self.messaging.get_rpc_client(
+            self.transport, target, transport_options=options
+        ).prepare(
             timeout=max(0.1, seconds),
             call_monitor_timeout=max(1, round(min(seconds, self.conf.rpc.silence))),
             retry=RETRIES,
         )
         with self.translated(message.to):
-            self._connect(client)
+            self._connect()
             sealed = client.call(
                 {}, "invoke", text=text, signature=self.keys.signature(REQUEST, text)
             )
@@ -167,13 +171,15 @@ class Bus:
             raise failure_of(reply["failure"])
         return reply
 
-    def _connect(self, client: Any) -> None:
+    def _connect(self) -> None:
         """Say something to nobody, the first time.
 
         For the queue of replies oslo.messaging would wait for a broker for ever.
         """
         if not self._is_connected:
-            client.prepare(topic=f"{self.topic}.nobody", server=None).cast({}, "nothing")
+            nobody = self.messaging.Target(topic=f"{self.topic}.nobody")
+            rpc = self.messaging.get_rpc_client(self.transport, nobody)
+            rpc.prepare(retry=RETRIES).cast({}, "nothing")
             self._is_connected = True
 
     def _opened(self, sealed: Json, request_id: str) -> Mapping[str, Json]:

@@ -6,7 +6,7 @@ no class is looked up by a name that came over the bus.
 
 from collections.abc import Callable, Collection, Iterator
 from datetime import datetime
-from typing import Any, get_args, get_origin
+from typing import Any, cast, get_args, get_origin
 
 from cattrs import Converter
 from netaddr import EUI, IPAddress, IPNetwork, IPRange
@@ -32,7 +32,7 @@ def _converter() -> Converter:
         found.register_unstructure_hook(kind, str)
     found.register_unstructure_hook(datetime, datetime.isoformat)
     found.register_structure_hook_func(
-        lambda kind: get_origin(kind) is Collection,
+        lambda kind: cast("object", get_origin(kind)) is Collection,
         lambda array, kind: tuple(_array(array, get_args(kind)[0])),
     )
     for kind in (str, int, float, bool):

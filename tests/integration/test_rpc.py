@@ -122,7 +122,7 @@ def test_what_is_wrong_with_an_argument_is_invalid_input(served: Served) -> None
     api.create(network_spec("10.5.0.0/24"))
     for wrong in ({"priority": "x"}, {"label": 5}, {"colour": "blue"}, {"priority": True}):
         with pytest.raises(InvalidInput):
-            api.update("blue", **wrong)  # type: ignore[arg-type]  # that is the test
+            api.update("blue", **wrong)
     with pytest.raises(InvalidInput):
         api.create(replace(network_spec("10.0.0.0/24"), label=b"x"))  # type: ignore[arg-type]
 
@@ -287,7 +287,8 @@ def test_a_reply_that_is_lost_is_asked_for_again(
     served: Served, local: NetworkApi, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The work is done, and its reply goes nowhere; the message is answered, not done twice."""
-    asked, lost = bus_module.Bus._opened, []
+    asked = bus_module.Bus._opened
+    lost: list[Any] = []
 
     def opened(bus: Any, sealed: Any, request_id: str) -> Any:
         if not lost:
@@ -475,12 +476,12 @@ def test_no_secret_is_in_the_log(
 # --- nobody is there ------------------------------------------------------------------------------
 
 
-def test_where_no_service_ever_was_one_is_told_so_in_time(bus_conf: ConfigOpts) -> None:
+def test_where_no_service_ever_was_one_is_told_so_at_once(bus_conf: ConfigOpts) -> None:
     bus_conf.set_override("topic", f"qplug-test-{uuid4().hex}", "rpc")
     with _remote(bus_conf) as api:
         begun = time.monotonic()
-        with pytest.raises(ServiceUnavailable, match="a manager service does not answer"):
-            api.ask("get_all_networks", {}, ADMIN, seconds=2)
+        with pytest.raises(ServiceUnavailable, match="no qplug-manager listens on the bus"):
+            api.ask("get_all_networks", {}, ADMIN, seconds=60)
         assert time.monotonic() - begun < 6
 
 

@@ -5,13 +5,20 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from uuid import uuid4
 
 import pytest
 from fleets import MANAGER, Fleet, fleet, until
+from netaddr import IPAddress
 
-from qplug.errors import HostUnavailable, NetworkOnOtherHost, ServiceUnavailable
-from qplug.model import Instance, NetworkRequest
+from qplug.api import NetworkApi
+from qplug.errors import HostUnavailable, NetworkNotFound, NetworkOnOtherHost, NoMoreFixedIps
+from qplug.factory import create_manager
+from qplug.manager import Context
+from qplug.model import Instance, NetworkRequest, Vif
 from qplug.testing.values import PROJECT, network_spec
 
 pytestmark = [pytest.mark.integration, pytest.mark.parametrize("database_kind", ["postgresql"])]
@@ -23,6 +30,14 @@ QPLUG = (sys.executable, "-m", "qplug.cli.main")
 
 def instance() -> Instance:
     return Instance(id=str(uuid4()), project_id=PROJECT)
+
+
+def _vifs(api: NetworkApi, guest: Instance) -> Sequence[Vif]:
+    return api.get_vifs_by_instance(guest.id)
+
+
+def _ip(address: object) -> IPAddress:
+    return IPAddress(str(address))
 
 
 def test_one_service_does_what_is_asked_over_the_bus(fleet: Fleet) -> None:
@@ -40,3 +55,304 @@ def test_one_service_does_what_is_asked_over_the_bus(fleet: Fleet) -> None:
     assert (service.host, service.networks) == ("host-1", 1)
     assert host.stop() == 0
     assert "host host-1 is served" in host.log
+
+
+# --- from host to host ---------------------------------------------------------------------------
+
+
+def test_r34_dhcp_of_a_network_is_changed_on_its_host_whoever_is_asked(fleet: Fleet) -> None:
+    one, two = fleet.host("host-1"), fleet.host("host-2")
+    one.start()
+    network = fleet.api().create(network_spec("10.0.0.0/24", "10.1.0.0/24"))
+    two.start()
+    far, near = fleet.local("host-2"), fleet.local("host-1")
+    guest, other = instance(), instance()
+    info = far.allocate_for_instance(guest)
+    near.allocate_for_instance(other)
+    assert set(one.served[network.id]) == {info[0].id, *(v.id for v in _vifs(far, other))}
+    assert one.gateways == {network.id}
+    assert (two.served, two.gateways) == ({}, set())
+    (address, *_) = [one_.address for one_ in info.fixed_ips()]
+    far.remove_fixed_ip_from_instance(guest.id, _ip(address))
+    assert _ip(address) not in one.served[network.id][info[0].id].addresses
+    far.update("blue", mtu=1400)
+    assert far.deallocate_for_instance(guest.id) == []
+    assert set(one.served[network.id]) == {v.id for v in _vifs(far, other)}
+    assert list(far.audit()) == []
+
+
+def test_r21_dhcp_of_a_network_is_stopped_on_its_host_before_its_gateway_goes(
+    fleet: Fleet,
+) -> None:
+    one, two = fleet.host("host-1"), fleet.host("host-2")
+    one.start()
+    network = fleet.api().create(network_spec("10.0.0.0/24"))
+    two.start()
+    far, guest = fleet.local("host-2"), instance()
+    far.allocate_for_instance(guest)
+    far.deallocate_for_instance(guest.id)
+    assert set(one.served) == one.gateways == {network.id}
+    far.delete("blue")
+    assert (one.served, one.gateways) == ({}, set())
+    log = one.log
+    assert "stop_network" in log
+
+
+def test_what_fails_after_a_hop_is_taken_back_there(fleet: Fleet) -> None:
+    one, two = fleet.host("host-1"), fleet.host("host-2")
+    one.start()
+    fleet.api().create(network_spec("10.0.0.0/29", label="blue"))
+    two.start()
+    far = fleet.local("host-2")
+    there = [instance() for _ in range(4)]
+    for guest in there:
+        far.allocate_for_instance(guest)
+    last = NetworkRequest(network_id="blue")
+    with pytest.raises(NoMoreFixedIps):
+        far.allocate_for_instance(instance(), [last, last])
+    assert list(far.audit()) == []
+    (served,) = one.served.values()
+    assert len(served) == 4
+
+
+def test_a_dead_host_stops_no_deallocation_and_does_its_part_when_it_is_back(
+    fleet: Fleet,
+) -> None:
+    one, two = fleet.host("host-1"), fleet.host("host-2")
+    one.start()
+    network = fleet.api().create(network_spec("10.0.0.0/24"))
+    guest, other = instance(), instance()
+    fleet.api().allocate_for_instance(guest)
+    fleet.api().allocate_for_instance(other)
+    two.start()
+    one.kill()
+    far = fleet.local("host-2")
+    until(lambda: far.get_services()[0].silent_for > 3)
+    begun = time.monotonic()
+    (left,) = far.deallocate_for_instance(guest.id)
+    assert time.monotonic() - begun < 5
+    assert left in one.served[network.id]
+    assert guest not in far.get_all_instances()
+    begun = time.monotonic()
+    with pytest.raises(HostUnavailable, match=r"host-1.*last heard of"):
+        far.allocate_for_instance(instance())
+    assert time.monotonic() - begun < 5
+    one.start()
+    until(lambda: left not in one.served[network.id])
+    until(lambda: list(far.get_pending()) == [])
+    assert list(far.audit()) == []
+    assert [v.id for v in _vifs(far, other)] == list(one.served[network.id])
+
+
+def test_d18_a_network_without_a_host_gets_one(fleet: Fleet) -> None:
+    one, two = fleet.host("host-1"), fleet.host("host-2")
+    one.start()
+    network = fleet.api().create(network_spec("10.0.0.0/24"))
+    fleet.api().disassociate("blue", project=False)
+    two.start()
+    fleet.local("host-2").allocate_for_instance(instance())
+    assert fleet.api().get("blue").host == "host-2"
+    assert set(two.served) == {network.id}
+
+
+def test_without_a_bus_a_network_of_another_host_is_out_of_reach(fleet: Fleet) -> None:
+    fleet.host("host-1").start()
+    fleet.api().create(network_spec("10.0.0.0/24"))
+    two = fleet.host("host-2")
+    two.file.write_text(two.file.read_text().replace("transport_url", "#transport_url"))
+    with closing(create_manager(two.conf)) as manager, pytest.raises(NetworkOnOtherHost):
+        manager.allocate_for_instance(Context(is_admin=True), instance())
+
+
+def test_a_network_moves_from_host_to_host(fleet: Fleet) -> None:
+    one, two, three = (fleet.host(f"host-{n}") for n in (1, 2, 3))
+    one.start()
+    network = fleet.api().create(network_spec("10.0.0.0/24"))
+    guest = instance()
+    vif = fleet.api().allocate_for_instance(guest)[0].id
+    two.start()
+    three.start()
+    assert fleet.local("host-3").move("blue", "host-2").host == "host-2"
+    assert (one.served, one.gateways) == ({}, set())
+    assert (set(two.served[network.id]), two.gateways) == ({vif}, {network.id})
+    two.kill()
+    until(lambda: fleet.api().get_services()[1].silent_for > 3)
+    assert fleet.api(host="host-1").move("blue", "host-3").host == "host-3"
+    assert set(three.served[network.id]) == {vif}
+    two.start()
+    until(lambda: two.served == {})
+    with pytest.raises(HostUnavailable, match="none is running"):
+        fleet.local("host-1").move("blue", "nowhere")
+    assert fleet.api().get("blue").host == "host-3"
+    assert list(fleet.api().audit()) == []
+
+
+# --- a service's life -----------------------------------------------------------------------------
+
+
+def test_a_host_has_one_service(fleet: Fleet) -> None:
+    host = fleet.host("host-1")
+    host.start()
+    again = subprocess.run(
+        [*MANAGER, "--config-file", str(host.file)], capture_output=True, text=True, timeout=30
+    )
+    assert again.returncode == 1
+    assert "host 'host-1' is served already" in again.stderr.splitlines()[-1]
+    assert "Traceback" not in again.stderr
+    host.kill()
+    host.start()  # who is dead is in nobody's way
+
+
+def test_a_service_that_is_told_to_stop_ends_what_runs_and_leaves_the_rest(fleet: Fleet) -> None:
+    one = fleet.host("host-1")
+    one.start()
+    api = fleet.api()
+    api.create(network_spec("10.0.0.0/24"))
+    with ThreadPoolExecutor(8) as threads:
+        made = [threads.submit(fleet.api().allocate_for_instance, instance()) for _ in range(24)]
+        until(lambda: any(each.done() for each in made))
+        assert one.stop() == 0
+        assert fleet.services() == []
+        one.start()
+        infos = [each.result() for each in made]
+    assert len({info[0].fixed_ips()[0].address for info in infos}) == 24
+    assert list(api.audit()) == []
+    assert "Traceback" not in one.log
+
+
+def test_jobs_run_and_their_errors_end_nothing(fleet: Fleet) -> None:
+    one = fleet.host("host-1")
+    one.start()
+    until(lambda: 'qplug_jobs_total{job="sweep",result="ok"}' in one.page("/metrics")[1])
+    assert fleet.to_database is not None
+    fleet.to_database.cut()
+    until(lambda: 'job="heartbeat",result="DatabaseUnavailable"' in one.page("/metrics")[1])
+    until(lambda: one.page("/health")[0] == 503)
+    fleet.to_database.mend()
+    until(lambda: one.page("/health")[0] == 200)
+    (service,) = fleet.api().get_services()
+    assert service.silent_for < 3
+
+
+def test_metrics_count_operations_drivers_and_what_is_pending(fleet: Fleet) -> None:
+    one = fleet.host("host-1")
+    one.start()
+    api = fleet.api()
+    api.create(network_spec("10.0.0.0/24"))
+    api.allocate_for_instance(instance())
+    with pytest.raises(NetworkNotFound):
+        api.get("red")
+    status, text = one.page("/metrics")
+    assert status == 200
+    for line in (
+        'qplug_operations_total{operation="create_network",result="ok"} 1.0',
+        'qplug_operations_total{operation="get_network",result="NetworkNotFound"} 1.0',
+        'qplug_operation_seconds_count{operation="allocate_for_instance"} 1.0',
+        'qplug_driver_calls_total{kind="ipam",result="ok"}',
+        "qplug_pending_work 0.0",
+        'qplug_database_connections{state="in_use"}',
+    ):
+        assert line in text
+    status, health = one.page("/health")
+    told = json.loads(health)
+    assert (status, told["healthy"], told["host"]) == (200, True, "host-1")
+    assert one.page("/other")[0] == 404
+
+
+def test_work_that_a_killed_command_left_is_finished_by_a_service(fleet: Fleet) -> None:
+    one = fleet.host("host-1")
+    one.start()
+    fleet.api().create(network_spec("10.0.0.0/24"))
+    guest = instance()
+    fleet.api().allocate_for_instance(guest)
+    code = (
+        "import os, signal, sys\n"
+        "from qplug.manager.release import Release\n"
+        "Release.addresses = lambda *_: os.kill(os.getpid(), signal.SIGKILL)\n"
+        "from qplug.cli.main import main\n"
+        f"sys.exit(main(['--config-file', '{one.file}', 'instance', 'deallocate', '{guest.id}']))"
+    )
+    killed = subprocess.run([sys.executable, "-c", code], timeout=30)
+    assert killed.returncode == -signal.SIGKILL
+    until(lambda: list(fleet.api().get_pending()) == [] and list(fleet.api().audit()) == [])
+    assert list(fleet.api().get_all_fixed_ips()) == []
+
+
+def test_a_cached_network_info_that_is_wrong_is_healed(fleet: Fleet) -> None:
+    one = fleet.host("host-1")
+    one.start()
+    api = fleet.api()
+    api.create(network_spec("10.0.0.0/24"))
+    guest = instance()
+    api.allocate_for_instance(guest)
+    cached = fleet.cached_info(guest.id)
+    fleet.spoil_info(guest.id)
+    until(lambda: fleet.cached_info(guest.id) == cached)
+
+
+# --- the command line -----------------------------------------------------------------------------
+
+
+def test_the_command_line_has_the_same_answers_and_exit_codes_via_a_service(fleet: Fleet) -> None:
+    one = fleet.host("host-1")
+    one.start()
+
+    def both(line: str) -> None:
+        near, far = (
+            subprocess.run(
+                [*QPLUG, "--config-file", str(one.file), *via, *line.split()],
+                capture_output=True,
+                text=True,
+                timeout=60,
+            )
+            for via in ([], ["--via-service"])
+        )
+        assert (far.returncode, far.stdout, far.stderr) == (
+            near.returncode,
+            near.stdout,
+            near.stderr,
+        )
+
+    fleet.api().create(network_spec("10.0.0.0/24"))
+    guest = instance()
+    fleet.api().allocate_for_instance(guest)
+    both("network list -f json")
+    both("network show blue -f yaml")
+    both("network show red")
+    both("--project nobody network list")
+    both("--project nobody network delete blue")
+    both(f"instance show {guest.id} -f json")
+    both("fixed-ip list -f csv")
+    both("instance find --fixed-ip 10.0.0.2 -f value")
+    both("network usage")
+    both("dhcp hosts blue --legacy")
+    both("pending list")
+    both(f"network create blue --cidr 10.9.0.0/24 --project {PROJECT}")
+    both("network set blue --mtu 5")
+    both("audit")
+    both("host list -f value -c host")
+    both("network delete blue")
+
+
+def test_via_a_service_that_is_not_there_one_sentence_says_so(fleet: Fleet) -> None:
+    one = fleet.host("host-1", timeout=1)
+    ended = subprocess.run(
+        [*QPLUG, "--config-file", str(one.file), "--via-service", "network", "list"],
+        capture_output=True,
+        text=True,
+        timeout=90,
+    )
+    assert ended.returncode == 1
+    assert "a manager service does not answer" in ended.stderr
+    assert len(ended.stderr.splitlines()) == 1
+
+
+def test_without_the_file_of_keys_one_sentence_says_so(fleet: Fleet) -> None:
+    one = fleet.host("host-1")
+    fleet.key.chmod(0o644)
+    ended = subprocess.run(
+        [*MANAGER, "--config-file", str(one.file)], capture_output=True, text=True, timeout=60
+    )
+    assert ended.returncode == 1
+    assert "chmod 600" in ended.stderr
+    assert len(ended.stderr.splitlines()) == 1

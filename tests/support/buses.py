@@ -50,7 +50,7 @@ def queues() -> Iterator[str]:
 
 def forget(topic: str, *hosts: str) -> None:
     """Delete the queues and exchanges of a topic, and of the hosts that were on it."""
-    from kombu import Connection
+    from kombu.connection import Connection
 
     names = [topic, *(f"{topic}.{host}" for host in (*hosts, *HOSTS))]
     fanout = [f"{topic}_fanout"]

@@ -13,6 +13,7 @@ import threading
 import time
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -28,7 +29,7 @@ from qplug.api import NetworkApi
 from qplug.config import load_config
 from qplug.db.installed import installed
 from qplug.factory import create_manager, remote_manager
-from qplug.manager import Context
+from qplug.manager import Context, Manager
 from qplug.model import DhcpHost
 from qplug.testing.files import FileDhcp, FileL3
 
@@ -215,7 +216,7 @@ class Host:
         """Return a page of its metrics' server."""
         url = f"http://127.0.0.1:{self.metrics_port}{path}"
         try:
-            with urllib.request.urlopen(url, timeout=10) as answer:  # noqa: S310  # our own
+            with urllib.request.urlopen(url, timeout=10) as answer:  # our own
                 return answer.status, answer.read().decode()
         except urllib.error.HTTPError as error:
             return error.code, error.read().decode()
@@ -244,6 +245,9 @@ class Fleet:
             netloc=f"{broker.username}:{broker.password}@127.0.0.1:{self.to_broker.port}"
         ).geturl()
         self.hosts: dict[str, Host] = {}
+        self._made: sa.Engine | None = None
+        self._managers: dict[str, Manager] = {}
+        closing.callback(self._close_managers)
 
     def host(self, name: str, **options: Any) -> Host:
         """Make a host, whose service does not run yet.
@@ -276,18 +280,53 @@ class Fleet:
 
     def api(self, project_id: str | None = None, host: str = "client") -> NetworkApi:
         """Return the operations as done by the services, past the proxies."""
-        manager = remote_manager(self._direct(host))
-        self._closing.callback(manager.close)
-        return NetworkApi(manager, Context(project_id=project_id, is_admin=project_id is None))
+        key = f"remote {host}"
+        if key not in self._managers:
+            self._managers[key] = remote_manager(self._direct(host))
+        context = Context(project_id=project_id, is_admin=project_id is None)
+        return NetworkApi(self._managers[key], context)
 
     def local(self, host: str) -> NetworkApi:
         """Return the operations as done in this process, on a host, past the proxies."""
-        conf = self.hosts[host].conf
-        conf.set_override("connection", self._database.render_as_string(False), "database")
-        conf.set_override("transport_url", URL, "rpc")
-        manager = create_manager(conf)
-        self._closing.callback(manager.close)
-        return NetworkApi(manager, Context(is_admin=True))
+        if host not in self._managers:
+            conf = self.hosts[host].conf
+            conf.set_override("connection", self._database.render_as_string(False), "database")
+            conf.set_override("transport_url", URL, "rpc")
+            self._managers[host] = create_manager(conf)
+        return NetworkApi(self._managers[host], Context(is_admin=True))
+
+    def _close_managers(self) -> None:
+        """Close all at once: oslo.messaging looks every five seconds whether it is to end."""
+        with ThreadPoolExecutor(16) as threads:
+            for closed in [threads.submit(one.close) for one in self._managers.values()]:
+                closed.result()
+
+    # --- what is in the store ---
+
+    def services(self) -> Sequence[str]:
+        """Return the hosts that have a service, by the store."""
+        return [row[0] for row in self._rows("SELECT host FROM qplug_services ORDER BY host")]
+
+    def cached_info(self, instance_id: str) -> Any:
+        """Return the cached network info of an instance."""
+        query = "SELECT network_info FROM qplug_instances WHERE id = :id"
+        return self._rows(query, id=instance_id)[0][0]
+
+    def spoil_info(self, instance_id: str) -> None:
+        """Have something else cached."""
+        change = "UPDATE qplug_instances SET network_info = '[]' WHERE id = :id"
+        with self._engine().begin() as tx:
+            tx.execute(sa.text(change), {"id": instance_id})
+
+    def _rows(self, query: str, **values: Any) -> Sequence[Any]:
+        with self._engine().connect() as connection:
+            return connection.execute(sa.text(query), values).all()
+
+    def _engine(self) -> sa.Engine:
+        if self._made is None:
+            self._made = sa.create_engine(self._database)
+            self._closing.callback(self._made.dispose)
+        return self._made
 
     def _direct(self, host: str) -> ConfigOpts:
         conf = load_config([os.devnull])

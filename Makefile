@@ -107,7 +107,7 @@ $(VENV)/.installed: $(VENV)/.python $(METADATA)
 	@touch $@
 
 $(VENV)/.tools: $(VENV)/.installed requirements-dev.txt
-	$(BIN)/python -m pip install --quiet --editable '.[testing,postgresql,mysql]' -r requirements-dev.txt
+	$(BIN)/python -m pip install --quiet --editable '.[testing,postgresql,mysql,rpc]' -r requirements-dev.txt
 	@touch $@
 
 # setuptools puts what it finds in build/ into a wheel, files that were deleted since included.
@@ -121,7 +121,7 @@ test-wheels: wheels
 	rm -rf $(VENV)-wheels
 	$(BIN)/python -m venv $(VENV)-wheels
 	$(VENV)-wheels/bin/python -m pip install --quiet --no-deps --no-index --find-links dist dist/*.whl
-	$(VENV)-wheels/bin/python -m pip install --quiet 'qplug-core[testing,postgresql,mysql]' $(subst _,-,$(PLUGINS)) -r requirements-dev.txt
+	$(VENV)-wheels/bin/python -m pip install --quiet 'qplug-core[testing,postgresql,mysql,rpc]' $(subst _,-,$(PLUGINS)) -r requirements-dev.txt
 	$(VENV)-wheels/bin/python -m pip check
 	QPLUG_TEST_WHEELS=1 $(VENV)-wheels/bin/pytest -n $(JOBS) --dist worksteal $(ARGS)
 

@@ -15,8 +15,22 @@ from qplug.cli.messages import shown, told
 from qplug.errors import InvalidInput
 from qplug.text import masked, printable
 
-QUIET = ("alembic", "cliff", "oslo_config", "oslo_policy", "sqlalchemy", "stevedore", "urllib3")
+QUIET = (
+    "alembic",
+    "cliff",
+    "kombu",
+    "oslo_config",
+    "oslo_messaging",
+    "oslo_policy",
+    "oslo_service",
+    "sqlalchemy",
+    "stevedore",
+    "urllib3",
+)
 """Libraries whose chatter helps nobody, and may quote what is stored."""
+
+SILENT = ("amqp", "oslo.messaging", "oslo_messaging")
+"""Libraries whose worries are ours to tell: they say them of every connection, and then again."""
 
 OPERATIONS = "qplug.manager.logs"
 """Who logs operations; why one failed is what its command says, and not twice."""
@@ -44,6 +58,7 @@ def logged(*, verbose: bool, debug: bool, file: str | None) -> Iterator[None]:
 def _levels(level: int) -> Iterator[None]:
     """Have everything logged from a level on, but of libraries only what is a worry."""
     levels = dict.fromkeys(map(logging.getLogger, QUIET), logging.WARNING)
+    levels |= dict.fromkeys(map(logging.getLogger, SILENT), logging.CRITICAL)
     levels[logging.getLogger()] = level
     before = {logger: logger.level for logger in levels}
     _set(levels)

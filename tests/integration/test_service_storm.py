@@ -24,6 +24,7 @@ pytestmark = [
 __all__ = ["fleet"]
 
 INSTANCES = 200 if LONG else 64
+"""``make test-long`` takes them all."""
 CLIENTS = 8
 SEED = 8
 

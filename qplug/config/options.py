@@ -247,7 +247,7 @@ def _rpc_opts() -> Sequence[cfg.Opt]:
             "are those of oslo.messaging, in [oslo_messaging_rabbit]. Empty means that there is "
             "no bus, and that networks of other hosts are out of reach.",
         ),
-        _name("topic", "qplug", "What the queues on the bus begin with."),
+        _name("topic", "network", "What the queues on the bus begin with."),
         cfg.StrOpt(
             "key_file",
             help="File with the keys that sign messages, one a line, readable by its owner alone. "

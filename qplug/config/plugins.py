@@ -1,6 +1,7 @@
 """The options of everything installed, found through the entry points ``oslo.config.opts``."""
 
 from collections.abc import Iterator, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from importlib.metadata import EntryPoint, entry_points
 from io import StringIO
@@ -8,10 +9,12 @@ from io import StringIO
 from oslo_config import cfg
 
 from qplug.config.options import OptionLists, register
+from qplug.config.threads import on_threads
 from qplug.errors import ConfigInvalid
 
 NAMESPACES = "oslo.config.opts"
-WANTED = ("qplug", "oslo.messaging", "oslo.policy")
+MESSAGING = "oslo.messaging"
+WANTED = ("qplug", MESSAGING, "oslo.policy")
 """Ours, and of what the core uses: whose options an operator may set in the same file."""
 
 
@@ -72,7 +75,9 @@ def _broken(point: EntryPoint, error: Exception) -> ConfigInvalid:
 
 
 def _options(point: EntryPoint) -> OptionLists:
-    return [(_group(group), list(options)) for group, options in point.load()()]
+    with on_threads() if point.name == MESSAGING else nullcontext():
+        lists = point.load()()
+    return [(_group(group), list(options)) for group, options in lists]
 
 
 def _group(group: cfg.OptGroup | str | None) -> cfg.OptGroup | None:

@@ -4,7 +4,6 @@ import json
 import logging
 import sys
 import time
-import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from functools import cached_property
@@ -15,6 +14,7 @@ from uuid import uuid4
 
 from oslo_config.cfg import ConfigOpts
 
+from qplug.config.threads import on_threads
 from qplug.errors import (
     BusNotInstalled,
     ConfigInvalid,
@@ -54,11 +54,7 @@ def messaging() -> Any:
     """
     with _loading:
         try:
-            with warnings.catch_warnings():  # of eventlet, which is looked at and not used
-                warnings.simplefilter("ignore")
-                from oslo_service import backend
-
-                backend.init_backend(backend.BackendType.THREADING)
+            with on_threads():
                 import oslo_messaging
                 import oslo_messaging._drivers.impl_rabbit
         except Exception as error:  # it raises what it likes where another one was chosen before

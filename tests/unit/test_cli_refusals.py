@@ -179,7 +179,6 @@ USAGE = {
     "a strange column": (f"{CREATE} 10.1.0.0/24 -c nope", "'nope'"),
     "no instance to deallocate": ("instance deallocate", "UUID"),
     "a strange global option": ("--all network list", "--all"),
-    "the service": ("--via-service network list", "not part of this release"),
     "a misplaced global option": ("network list --debug", "stand before the command"),
     "an unknown verb": ("network crate x", "did you mean 'network create'"),
     "an unknown noun": ("netwrok list", "did you mean 'network list'"),

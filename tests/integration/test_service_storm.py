@@ -18,13 +18,13 @@ from qplug.testing.values import PROJECT, network_spec
 
 pytestmark = [
     pytest.mark.integration,
+    pytest.mark.skipif(not LONG, reason="it takes minutes; run make test-long"),
     pytest.mark.parametrize("database_kind", ["postgresql", "mariadb"]),
 ]
 
 __all__ = ["fleet"]
 
-INSTANCES = 200 if LONG else 64
-"""``make test-long`` takes them all."""
+INSTANCES = 200
 CLIENTS = 8
 SEED = 8
 

@@ -95,14 +95,14 @@ class Endpoint:
 
     def _replied(self, message: Message, context: Context, is_trusted: bool) -> Mapping[str, Json]:
         if message.operation in (NEXT, CLOSE):
-            return self._of_listing(message)
+            return self._of_listing(message, context)
         operation = operations().get(message.operation)
         if operation is None:
             found = f"{message.version[0]}.{message.version[1]} with '{message.operation}'"
             raise VersionMismatch(found, f"{VERSION[0]}.{VERSION[1]}", self._host)
         with _understood(f"argument of {operation.name}"):
             arguments = operation.decoded(message.arguments)
-        work = partial(self._done, operation, context, arguments, message)
+        work = partial(self._done, operation, context, arguments)
         if operation.is_kept and is_trusted:
             return self._once(message, context, work)
         return work()
@@ -158,7 +158,6 @@ class Endpoint:
         operation: Operation,
         context: Context,
         arguments: Mapping[str, Any],
-        message: Message,
     ) -> Mapping[str, Json]:
         seen: list[tuple[str, Json]] = []
         watchers = {name: _noting(seen, name, kind) for name, kind in operation.watchers.items()}
@@ -166,14 +165,14 @@ class Endpoint:
             answer = getattr(self._manager, operation.name)(context, **arguments, **watchers)
             if operation.rows is None:
                 return {"answer": encoded(answer, operation.kinds["return"])}
-            owner = as_text(message.context)
+            owner = _reader(context)
             return self.listings.first(Listing(answer, operation.rows, owner, seen))
 
-    def _of_listing(self, message: Message) -> Mapping[str, Json]:
+    def _of_listing(self, message: Message, context: Context) -> Mapping[str, Json]:
         with _understood("listing"):
             key = decoded(message.arguments["listing"], str)
             page = decoded(message.arguments["page"], int)
-        owner = as_text(message.context)
+        owner = _reader(context)
         if message.operation == CLOSE:
             self.listings.close(key, owner)
             return {"answer": None}
@@ -198,6 +197,11 @@ class Endpoint:
 
     def _failed(self, operation: str, context: Context) -> Mapping[str, Json]:
         return {"failure": failure_json(ServiceFailed(self._host, operation, context.request_id))}
+
+
+def _reader(context: Context) -> str:
+    """Return whose a listing is: the rights of who asked for it, whichever request it was."""
+    return as_text(encoded(replace(context, request_id="")))
 
 
 def _noting(seen: list[tuple[str, Json]], name: str, kind: Any) -> Callable[[Any], None]:

@@ -170,6 +170,23 @@ def test_a_listing_that_nobody_reads_is_closed_and_said_to_be(
         list(rows)
 
 
+def test_a_listing_is_read_by_nobody_else(
+    wire: "Wire", local: NetworkApi, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(listings, "PAGE", 1)
+    for n in range(3):
+        local.create(network_spec(f"10.{n}.0.0/24", label=f"net-{n}", project_id=PROJECT))
+    for _ in range(3):
+        local.allocate_for_instance(instance())
+    more = wire.send(wire.message("get_all_fixed_ips"))["more"]
+    asked = {"listing": more["listing"], "page": more["page"]}
+    following = wire.message("next_rows", arguments=asked)
+    for stranger in ({"project_id": OTHER_PROJECT}, {"is_admin": False}):
+        assert "broken off" in wire.refused(replace(following, context=stranger))
+    assert "broken off" in wire.refused(following, None)
+    assert len(wire.send(following)["rows"]) == 1
+
+
 def test_an_audit_tells_how_far_it_is(served: Served, local: NetworkApi) -> None:
     local.create(network_spec("10.0.0.0/24", project_id=PROJECT))
     local.allocate_for_instance(instance())

@@ -11,6 +11,7 @@ from contextlib import closing
 from uuid import uuid4
 
 import pytest
+from crashing import LONG
 from fleets import MANAGER, Fleet, fleet, until
 from netaddr import IPAddress
 
@@ -21,7 +22,8 @@ from qplug.manager import Context
 from qplug.model import Instance, NetworkRequest, Vif
 from qplug.testing.values import PROJECT, network_spec
 
-pytestmark = [pytest.mark.integration, pytest.mark.parametrize("database_kind", ["postgresql"])]
+KINDS = ["postgresql", *(["mariadb"] if LONG else [])]
+pytestmark = [pytest.mark.integration, pytest.mark.parametrize("database_kind", KINDS)]
 
 __all__ = ["fleet"]
 

@@ -15,7 +15,7 @@ SOURCES := qplug $(PLUGINS) tests $(wildcard benchmarks demo)
 JOBS ?= auto
 ARGS ?=
 
-.PHONY: help demo demo-kill demo-linux demo-melange test test-long test-servers bench bench-linux bench-quantum lint format wheels test-wheels clean
+.PHONY: help demo demo-kill demo-linux demo-melange test test-long test-servers bench bench-bus bench-linux bench-quantum lint format wheels test-wheels clean
 
 help:
 	@echo 'make demo         the main job on SQLite, in a folder that is gone afterwards'
@@ -26,6 +26,7 @@ help:
 	@echo 'make test-long    the same, where a test at scale takes all the rows it can, and crashes run on all databases'
 	@echo 'make test-servers the real Neutron and Keystone that some tests need, in .servers'
 	@echo 'make bench        how fast it is on each database; ARGS=--quick in a minute or two'
+	@echo 'make bench-bus    what it costs to have a service do it, over RabbitMQ and PostgreSQL; ARGS=--quick'
 	@echo 'make bench-linux  what a host costs: rules, DHCP from the call to the answer, a start; ARGS=--quick'
 	@echo 'make bench-quantum what threads gain while a network service takes its time'
 	@echo 'make lint         ruff, mypy and the arrows between the modules'
@@ -83,6 +84,9 @@ bench: $(VENV)/.tools
 bench-linux: $(VENV)/.tools
 	@PATH="$$PATH:/usr/sbin:/sbin" PYTHONPATH=tests/support unshare --user --map-root-user --net --mount --pid \
 		--fork --kill-child --mount-proc $(BIN)/python -m benchmarks.linux $(ARGS)
+
+bench-bus: $(VENV)/.tools
+	@$(BIN)/python -m benchmarks.bus $(ARGS)
 
 bench-quantum: $(VENV)/.tools
 	@$(BIN)/python -m benchmarks.quantum

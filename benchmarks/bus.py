@@ -50,8 +50,6 @@ topic = {topic}
 key_file = {folder}/key
 [service]
 metrics_port = 0
-[oslo_messaging_rabbit]
-amqp_auto_delete = true
 """
 
 
@@ -60,6 +58,15 @@ class Nothing:
 
     def nothing(self, _context: object) -> None:
         """Be called."""
+
+
+def forget(topic: str) -> None:
+    """Delete the queues."""
+    from kombu.connection import Connection
+
+    with Connection(URL.replace("rabbit://", "amqp://")) as connection:
+        for name in (topic, f"{topic}.bench", f"{topic}-floor", f"{topic}-floor.bench"):
+            connection.default_channel.queue_delete(name)
 
 
 def floor(file: str) -> None:
@@ -154,6 +161,7 @@ def main() -> None:
         (folder / "key").write_text("0123456789abcdef" * 4)
         (folder / "key").chmod(0o600)
         topic = f"qplug-bench-{uuid4().hex[:8]}"
+        stack.callback(forget, topic)
         file = folder / "qplug.conf"
         named = database.replace("$", "$$")
         file.write_text(FILE.format(folder=folder, database=named, url=URL, topic=topic))

@@ -8,6 +8,8 @@ from qplug.errors import InvalidInput
 if TYPE_CHECKING:
     from netaddr import EUI, IPAddress, IPNetwork, IPRange
 
+    from qplug.model import Route
+
 CIDR = re.compile(r"[0-9a-fA-F:.]+/[0-9]{1,3}")
 
 
@@ -56,6 +58,22 @@ def address_range(text: str) -> "IPRange":
     except (AddrFormatError, ValueError) as error:
         wanted = "a first and a last address like 10.0.0.5-10.0.0.9"
         raise InvalidInput("range", text, wanted) from error
+
+
+def route(text: str) -> "Route":
+    """Return the route of ``192.168.0.0/16=10.0.0.254``: what is there, and the next hop.
+
+    :raises InvalidInput: it is none, or one of them is of another IP version
+    """
+    from qplug.model import Route
+
+    there, _, hop = text.partition("=")
+    try:
+        found = Route(cidr=cidr(there), gateway=address(hop))
+    except InvalidInput as error:
+        wanted = "a cidr and the next hop like 192.168.0.0/16=10.0.0.254"
+        raise InvalidInput("route", text, wanted) from error
+    return found
 
 
 def mac(text: str) -> "EUI":

@@ -9,7 +9,7 @@ from cliff.lister import Lister
 from qplug.cli import columns
 from qplug.cli.arguments import add_network, addresses, gateway, percentage
 from qplug.cli.base import ManagerCommand, Printed, Row, Rows, Shown, WrongUsage
-from qplug.parsing import address, address_range, cidr
+from qplug.parsing import address, address_range, cidr, route
 
 if TYPE_CHECKING:
     from qplug.manager import SubnetChanges
@@ -41,6 +41,8 @@ class NetworkCreate(Shown):
             "a --gateway of their own have none; repeatable",
         )
         _add_many(parser, "--dns", "IP", address, "a name server for instances; repeatable")
+        text = "a route for instances, by a next hop in one of the subnets; repeatable"
+        _add_many(parser, "--route", "CIDR=IP", route, text)
         text = "give addresses of a subnet from here only; repeatable"
         _add_many(parser, "--pool", "START-END", address_range, text)
         _add_many(parser, "--reserve", "IP|START-END", addresses, "never give these; repeatable")
@@ -59,6 +61,7 @@ class NetworkCreate(Shown):
             gateways=tuple(ip for ip in parsed_args.gateway if ip is not None),
             no_gateway=BOTH_VERSIONS if None in parsed_args.gateway else (),
             dns=tuple(parsed_args.dns),
+            routes=tuple(parsed_args.route),
             pools=tuple(parsed_args.pool),
             reserved=tuple(parsed_args.reserve),
             project_id=self.owner(parsed_args.project),
@@ -136,6 +139,10 @@ class NetworkSet(Shown):
         text = "a name server that instances are told, in place of all before; repeatable"
         _add_many(dns, "--dns", "IP", address, text)
         dns.add_argument("--no-dns", action="store_true", help="tell no name servers")
+        routes = parser.add_mutually_exclusive_group()
+        text = "a route that instances are told, in place of all before; repeatable"
+        _add_many(routes, "--route", "CIDR=IP", route, text)
+        routes.add_argument("--no-route", action="store_true", help="tell no routes")
         return parser
 
     def take_action(self, parsed_args: Namespace) -> Row:
@@ -274,6 +281,7 @@ def _subnet_changes(parsed_args: Namespace) -> "SubnetChanges | None":
     from qplug.manager import SubnetChanges
 
     dns = tuple(parsed_args.dns) if parsed_args.dns or parsed_args.no_dns else None
+    routes = tuple(parsed_args.route) if parsed_args.route or parsed_args.no_route else None
     asked = SubnetChanges(
         cidrs=tuple(parsed_args.cidr),
         gateways=tuple(ip for ip in parsed_args.gateway if ip is not None),
@@ -283,6 +291,7 @@ def _subnet_changes(parsed_args: Namespace) -> "SubnetChanges | None":
         reserved=tuple(parsed_args.reserve),
         unreserved=tuple(parsed_args.unreserve),
         dns=dns,
+        routes=routes,
     )
     return None if asked == SubnetChanges() else asked
 

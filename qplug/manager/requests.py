@@ -13,6 +13,7 @@ from qplug.errors import CidrConflict, FixedIpInvalid, InvalidInput
 from qplug.model import (
     Instance,
     Network,
+    Route,
     Subnet,
     default_dhcp_server,
     default_gateway,
@@ -48,6 +49,8 @@ class NetworkSpec:
     no_gateway: tuple[int, ...] = ()
     """The IP versions whose subnets have no gateway; elsewhere the second address is one."""
     dns: tuple[IPAddress, ...] = ()
+    routes: tuple[Route, ...] = ()
+    """Each is told on the subnet that contains its next hop."""
     pools: tuple[IPRange, ...] = ()
     reserved: tuple[IPRange, ...] = ()
     project_id: str | None = None
@@ -171,6 +174,7 @@ def subnets_of(spec: NetworkSpec, new_id: Callable[[], str]) -> tuple[Subnet, ..
     for what, addresses in _given(spec):
         refuse_homeless(what, addresses, cidrs)
     refuse_unheard(spec.dns, cidrs)
+    refuse_pathless(spec.routes, cidrs)
     return tuple(_subnet(cidr, spec, new_id()) for cidr in cidrs)
 
 
@@ -201,6 +205,29 @@ def refuse_unheard(dns: Sequence[IPAddress], cidrs: Sequence[IPNetwork]) -> None
             raise InvalidInput("dns", str(address), "of the IP version of one of the cidrs")
 
 
+def refuse_pathless(routes: Sequence[Route], cidrs: Sequence[IPNetwork]) -> None:
+    """Refuse routes that no instance could take.
+
+    :raises InvalidInput: one has host bits, or a next hop that is in no subnet, or of another IP
+        version than what it leads to
+    """
+    for route in routes:
+        text = f"{route.cidr}={route.gateway}"
+        if route.cidr.ip != route.cidr.network:
+            raise InvalidInput("route", text, f"to a cidr without host bits: {route.cidr.cidr}")
+        if route.cidr.version != route.gateway.version:
+            raise InvalidInput("route", text, "to a cidr of the IP version of its next hop")
+        if not any(route.gateway in cidr for cidr in cidrs):
+            wanted = f"by a next hop inside one of {', '.join(map(str, cidrs))}"
+            raise InvalidInput("route", text, wanted)
+
+
+def routes_of(routes: Iterable[Route], cidr: IPNetwork) -> tuple[Route, ...]:
+    """Return the routes of a subnet, each once, by where they lead."""
+    mine = {route for route in routes if route.gateway in cidr}
+    return tuple(sorted(mine, key=lambda route: (route.cidr, route.gateway)))
+
+
 def inside(part: IPRange, cidr: IPNetwork) -> bool:
     """Say whether a subnet has all of a range."""
     return bool(
@@ -219,6 +246,7 @@ def _subnet(cidr: IPNetwork, spec: NetworkSpec, subnet_id: str) -> Subnet:
         pools=disjoint("pool", [pool for pool in spec.pools if inside(pool, cidr)]),
         reserved=tuple(sorted(r for r in spec.reserved if inside(r, cidr))),
         dns=dns,
+        routes=routes_of(spec.routes, cidr),
     )
 
 

@@ -11,10 +11,12 @@ from qplug.manager.requests import (
     disjoint,
     inside,
     refuse_homeless,
+    refuse_pathless,
     refuse_unheard,
+    routes_of,
     subnets_of,
 )
-from qplug.model import Network, Subnet, bounds, merge, overlap, subtract
+from qplug.model import Network, Route, Subnet, bounds, merge, overlap, subtract
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,6 +39,8 @@ class SubnetChanges:
     """Addresses that are reserved no longer."""
     dns: tuple[IPAddress, ...] | None = None
     """The name servers that instances are told from now on; ``None`` leaves them as they are."""
+    routes: tuple[Route, ...] | None = None
+    """The routes that instances are told from now on; ``None`` leaves them as they are."""
 
 
 def changed(network: Network, asked: SubnetChanges, new_id: Callable[[], str]) -> Network:
@@ -75,6 +79,7 @@ def _refuse_misfits(network: Network, asked: SubnetChanges) -> None:
             wanted = f"one of {', '.join(map(str, there))}"
             raise InvalidInput("subnet to be without pools", str(cidr), wanted)
     refuse_unheard(asked.dns or (), cidrs)
+    refuse_pathless(asked.routes or (), cidrs)
 
 
 def _changed(subnet: Subnet, asked: SubnetChanges) -> Subnet:
@@ -83,6 +88,7 @@ def _changed(subnet: Subnet, asked: SubnetChanges) -> Subnet:
         pools=_pools(subnet, asked),
         reserved=_reserved(subnet, asked),
         dns=subnet.dns if asked.dns is None else _of_version(asked.dns, subnet.version),
+        routes=subnet.routes if asked.routes is None else routes_of(asked.routes, subnet.cidr),
     )
     if now.derived != subnet.derived:
         wanted = (
@@ -123,6 +129,11 @@ def _added(network: Network, asked: SubnetChanges, new_id: Callable[[], str]) ->
         no_gateway=asked.no_gateway,
         pools=_inside_any(asked.pools, asked.cidrs),
         reserved=_inside_any(asked.reserved, asked.cidrs),
+        routes=tuple(
+            route
+            for route in asked.routes or ()
+            if any(route.gateway in cidr for cidr in asked.cidrs)
+        ),
     )
     return [
         replace(subnet, dns=_dns(network, subnet.version, asked))

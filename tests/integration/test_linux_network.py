@@ -12,9 +12,11 @@ import hosts
 import pytest
 import scenes
 from hosts import linux_host
+from netaddr import IPAddress, IPNetwork
 from scenes import WORLD, WORLD6, MakeScene, Scene, Vm, make_scene, scene
 
-from qplug.model import Network, Plug
+from qplug.manager import SubnetChanges
+from qplug.model import Network, Plug, Route
 
 pytestmark = pytest.mark.integration
 
@@ -96,6 +98,18 @@ def test_a_network_has_an_mtu_a_domain_and_a_lease_time_of_its_own_also_later(
     (found,) = scene.audited(repair=True)
     assert (found.where, found.found, found.repaired) == ("l3", "it has 1500", True)
     assert (_mtus(a.bridge, vm.device), scene.audited()) == ([1300, 1300], [])
+
+
+def test_instances_are_told_further_routes_with_the_one_by_the_gateway(scene: Scene) -> None:
+    way = Route(cidr=IPNetwork("192.168.0.0/16"), gateway=IPAddress("10.20.0.9"))
+    vm = scene.vm("v1", scene.network("a", "10.20.0.0/24", routes=(way,)))
+    told = Path(f"{scene.client}.routes")
+    vm.boots()
+    both = "192.168.0.0/16 10.20.0.9 0.0.0.0/0 10.20.0.1"
+    assert told.read_text().strip() == both
+    scene.api.update("a", SubnetChanges(routes=()))
+    vm.boots()
+    assert told.read_text().strip() == ""
 
 
 def _told(scene: Scene, vm: Vm) -> str:

@@ -37,6 +37,7 @@ bound|renew|BOUND|RENEW|REBOOT)
     ip -4 addr flush dev $interface scope global
     ip addr add $address/$mask dev $interface
     echo "${domain:-$new_domain_name} ${lease:-$new_dhcp_lease_time}" >"$0.told"
+    echo "$staticroutes" >"$0.routes"
     [ -z "$mtu" ] || ip link set $interface mtu $mtu
     [ -z "$router" ] || ip route replace default via $router
     ;;

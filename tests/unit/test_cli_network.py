@@ -227,6 +227,27 @@ def test_set_changes_subnets_that_are_in_use(qplug: Commands) -> None:
     assert (one["pools"], one["reserved"], one["dns"]) == ([], [], [])
 
 
+def test_routes_are_told_on_the_subnet_of_their_next_hop(qplug: Commands) -> None:
+    ways = "--route 192.168.0.0/16=10.0.0.9 --route fd01::/48=fd00::9 --route 0.0.0.0/0=10.0.1.9"
+    line = "network create blue --cidr 10.0.0.0/24 --cidr 10.0.1.0/24 --cidr fd00::/64"
+    made = qplug(f"{line} {ways} -f json").json["subnets"]
+    assert [subnet["routes"] for subnet in made] == [
+        [{"cidr": "192.168.0.0/16", "gateway": "10.0.0.9"}],
+        [{"cidr": "0.0.0.0/0", "gateway": "10.0.1.9"}],
+        [{"cidr": "fd01::/48", "gateway": "fd00::9"}],
+    ]
+    line = "network set blue --cidr 10.0.2.0/24 --route 192.168.0.0/16=10.0.2.9"
+    changed = qplug(f"{line} --route 172.16.0.0/12=10.0.0.8 -f json").json["subnets"]
+    assert [[route["gateway"] for route in subnet["routes"]] for subnet in changed] == [
+        ["10.0.0.8"],
+        [],
+        ["10.0.2.9"],
+        [],
+    ]
+    none = qplug("network set blue --no-route -f json").json["subnets"]
+    assert all(subnet["routes"] == [] for subnet in none)
+
+
 def test_a_table_shortens_what_csv_spells_out(qplug: Commands) -> None:
     qplug("network create blue --cidr fd00::/64")
     assert "1.8e19" in qplug("network usage").out

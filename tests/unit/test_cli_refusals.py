@@ -71,6 +71,21 @@ NETWORKS = {
     "a reservation of words": (f"{CREATE} 10.1.0.0/24 --reserve me", "'me'"),
     "a name server of words": (f"{CREATE} 10.1.0.0/24 --dns 8.8", "'8.8'"),
     "an unheard name server": (f"{CREATE} 10.1.0.0/24 --dns fd00::1", "IP version"),
+    "a route without a hop": (f"{CREATE} 10.1.0.0/24 --route 10.9.0.0/16", "the next hop like"),
+    "a route of words": (f"{CREATE} 10.1.0.0/24 --route there=10.1.0.9", "'there=10.1.0.9'"),
+    "a route by a hop elsewhere": (
+        f"{CREATE} 10.1.0.0/24 --route 10.9.0.0/16=10.2.0.9",
+        "by a next hop inside one of 10.1.0.0/24",
+    ),
+    "a route with host bits": (
+        f"{CREATE} 10.1.0.0/24 --route 10.9.0.1/16=10.1.0.9",
+        "without host bits: 10.9.0.0/16",
+    ),
+    "a route of two versions": (
+        f"{CREATE} 10.1.0.0/24 --route fd01::/48=10.1.0.9",
+        "of the IP version of its next hop",
+    ),
+    "a new route elsewhere": ("network set blue --route 10.9.0.0/16=10.9.0.1", "by a next hop"),
     "an empty label": ("network create '' --cidr 10.1.0.0/24", "label ''"),
     "a long label": (f"network create {'x' * 256} --cidr 10.1.0.0/24", "1 to 255"),
     "a label with a blank end": ("network create 'x ' --cidr 10.1.0.0/24", "spaces at its ends"),

@@ -353,8 +353,28 @@ def fleet_of(path: Path, database: str) -> Iterator[Fleet]:
         for each in databases:
             each.upgrade()
     with ExitStack() as closing:
+        closing.enter_context(_guarded(path))
         topic = closing.enter_context(queues())
         yield Fleet(path, topic, database, closing)
+
+
+GUARD = """
+import os, subprocess, sys
+sys.stdin.read()
+subprocess.run(["pkill", "-KILL", "-f", os.environ["OF"]])
+"""
+
+
+@contextmanager
+def _guarded(path: Path) -> Iterator[None]:
+    """Have no service outlive this process, be it killed."""
+    environment = {**os.environ, "OF": f"qplug.service.main --config-file {path}"}
+    with subprocess.Popen(
+        [sys.executable, "-c", GUARD], stdin=subprocess.PIPE, env=environment
+    ) as guard:
+        yield
+        assert guard.stdin is not None
+        guard.stdin.close()
 
 
 @pytest.fixture

@@ -114,20 +114,21 @@ class Bus:
         *,
         host: str | None = None,
         seconds: float,
-        request_id: str | None = None,
+        patience: float | None = None,
     ) -> Mapping[str, Json]:
         """Have an operation done, and return the reply.
 
         The same message is sent again while there is time, as a reply or a service may be lost.
 
         :param host: whose service is to do it; by default any
-        :param seconds: how long to wait
+        :param seconds: how long to wait while a service works on it
+        :param patience: for how many seconds it is sent again, if that is less
         :raises ServiceUnavailable: nobody answers, and nobody knows what became of it
         :raises QplugError: what the service says
         """
         message = Message(
             version=VERSION,
-            id=request_id or str(uuid4()),
+            id=str(uuid4()),
             operation=operation,
             arguments=arguments,
             context=encoded(context),
@@ -136,15 +137,20 @@ class Bus:
             seconds=seconds,
         )
         until = time.monotonic() + seconds
+        again_until = min(until, time.monotonic() + (seconds if patience is None else patience))
         while True:
             try:
-                return self._asked(message, until - time.monotonic())
+                reply = self._asked(message, until - time.monotonic())
+                break
             except ServiceUnavailable as error:
                 nobody = isinstance(error.__cause__, self.messaging.MessageUndeliverable)
-                if nobody or time.monotonic() + PAUSE >= until:
+                if nobody or time.monotonic() + PAUSE >= again_until:
                     raise
                 LOG.info("%s %s is sent again: %s", context.request_id, operation, error)
             time.sleep(PAUSE)
+        if "failure" in reply:
+            raise failure_of(reply["failure"])  # also where it says that something is unavailable
+        return reply
 
     def _asked(self, message: Message, seconds: float) -> Mapping[str, Json]:
         text = message.text()
@@ -162,10 +168,7 @@ class Bus:
             sealed = client.call(
                 {}, "invoke", text=text, signature=self.keys.signature(REQUEST, text)
             )
-        reply = self._opened(sealed, message.id)
-        if "failure" in reply:
-            raise failure_of(reply["failure"])
-        return reply
+        return self._opened(sealed, message.id)
 
     def _connect(self) -> None:
         """Say something to nobody, the first time.

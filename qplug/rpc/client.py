@@ -81,7 +81,14 @@ class RemoteManager:
         self, operation: str, more: Mapping[str, Json], context: Context, seconds: float
     ) -> Mapping[str, Json]:
         asked = {"listing": more["listing"], "page": more["page"]}
-        return self._bus.ask(operation, asked, context, host=str(more["host"]), seconds=seconds)
+        return self._bus.ask(
+            operation,
+            asked,
+            context,
+            host=str(more["host"]),
+            seconds=seconds,
+            patience=float(self.conf.operation_timeout),
+        )
 
     def _close(self, more: Mapping[str, Json], context: Context) -> None:
         try:

@@ -38,6 +38,11 @@ class Listing:
     """The page given last, as its reader may ask for it again."""
     turn: Any = field(default_factory=Lock)
 
+    @property
+    def has_ended(self) -> bool:
+        """Whether all was given, and it is kept only to be asked again."""
+        return self.last is not None and self.last["more"] is None
+
 
 class Listings:
     """The listings that this process has open."""
@@ -54,7 +59,7 @@ class Listings:
         page = self._page(key, listing)
         if page["more"] is not None:
             with self._turn:
-                if len(self._open) >= AT_MOST:
+                if sum(not one.has_ended for one in self._open.values()) >= AT_MOST:
                     listing.rows.close()  # type: ignore[attr-defined]  # a generator
                     raise ServiceUnavailable(
                         f"host '{self._host}'", f"{AT_MOST} listings are read already"

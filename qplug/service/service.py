@@ -162,7 +162,9 @@ class ManagerService:
 
     def _heal(self) -> None:
         """Make cached network info right; services share the instances among themselves."""
-        alive = [one.host for one in self._store.services.all(self._call())]
+        longest = MISSED * float(self.conf.service.heartbeat)
+        there = self._store.services.all(self._call())
+        alive = [one.host for one in there if one.silent_for <= longest]
         mine = alive.index(self.host) if self.host in alive else 0
         for instance in self.manager.get_all_instances(self._admin()):
             if self._stopping.is_set():

@@ -34,7 +34,7 @@ from qplug.errors import (
 from qplug.manager import Context, Manager
 from qplug.model import Instance, NetworkRequest
 from qplug.rpc import bus as bus_module
-from qplug.rpc import client, listings
+from qplug.rpc import listings
 from qplug.rpc.operations import operations
 from qplug.rpc.sealed import REQUEST, Message, read_keys
 from qplug.testing.values import OTHER_PROJECT, PROJECT, network_spec
@@ -161,13 +161,32 @@ def test_a_listing_that_nobody_reads_is_closed_and_said_to_be(
     local.create(network_spec("10.0.0.0/24", project_id=PROJECT))
     for _ in range(3):
         local.allocate_for_instance(instance())
-    served.conf.set_override("operation_timeout", 0.5)
-    monkeypatch.setattr(client, "LONGEST", 1.0)
     rows = served.api().get_all_fixed_ips()
     next(rows)
     served.endpoint.listings.close_idle(0)
     with pytest.raises(ServiceUnavailable, match="broken off"):
         list(rows)
+
+
+def test_a_listing_whose_service_is_gone_is_not_waited_for_long(
+    served: Served, local: NetworkApi, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(listings, "PAGE", 1)
+    local.create(network_spec("10.0.0.0/24", project_id=PROJECT))
+    for _ in range(3):
+        local.allocate_for_instance(instance())
+    served.conf.set_override("operation_timeout", 0.5)
+    rows = served.api().get_all_fixed_ips()
+    next(rows)
+
+    def gone(*_: object) -> None:
+        raise ServiceUnavailable("it", "no reply came")
+
+    monkeypatch.setattr(bus_module.Bus, "_asked", gone)
+    begun = time.monotonic()
+    with pytest.raises(ServiceUnavailable):
+        list(rows)
+    assert time.monotonic() - begun < 5
 
 
 def test_a_listing_is_read_by_nobody_else(

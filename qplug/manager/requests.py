@@ -1,7 +1,6 @@
 """What callers ask for, checked and filled in before anything is done."""
 
 import json
-import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
@@ -19,6 +18,7 @@ from qplug.model import (
     default_gateway,
     first_usable,
     holds,
+    is_domain,
     last_usable,
     overlap,
 )
@@ -34,9 +34,6 @@ MIN_MTU, MAX_MTU = 1280, 65535
 
 MIN_LEASE = 120
 """Seconds; DHCP servers do not take less."""
-
-DNS_LABEL = r"[a-zA-Z0-9]([a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?"
-DNS_DOMAIN = re.compile(rf"{DNS_LABEL}(\.{DNS_LABEL})*")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -130,8 +127,7 @@ def _check_number(
 
 
 def _check_domain(name: object) -> None:
-    fits = isinstance(name, str) and len(name) <= 253 and DNS_DOMAIN.fullmatch(name)
-    if not fits:
+    if not isinstance(name, str) or not is_domain(name):
         raise InvalidInput("dns_domain", str(name)[:80], "a DNS name like cloud.example.org")
 
 

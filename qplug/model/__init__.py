@@ -14,6 +14,7 @@ from qplug.model.addressing import (
 )
 from qplug.model.differences import Difference
 from qplug.model.nouns import (
+    DNS_LABEL,
     ActiveLease,
     AddressPair,
     Allocation,
@@ -35,10 +36,12 @@ from qplug.model.nouns import (
     SubnetUsage,
     Vif,
     device_of,
+    is_domain,
     mac_address,
 )
 
 __all__ = [
+    "DNS_LABEL",
     "ActiveLease",
     "AddressPair",
     "Allocation",
@@ -67,6 +70,7 @@ __all__ = [
     "device_of",
     "first_usable",
     "holds",
+    "is_domain",
     "last_usable",
     "mac_address",
     "merge",

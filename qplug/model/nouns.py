@@ -13,6 +13,12 @@ from netaddr import EUI, AddrFormatError, IPAddress, IPNetwork, IPRange, mac_uni
 MAC_TEXT = re.compile(r"[0-9a-fA-F]{2}([:-][0-9a-fA-F]{2}){5}")
 
 
+DNS_LABEL = r"[a-zA-Z0-9]([a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?"
+"""One part of a DNS name (RFC 1123, section 2.1)."""
+
+DNS_NAME = re.compile(rf"{DNS_LABEL}(\.{DNS_LABEL})*")
+
+
 class Capability(Enum):
     """What a driver can do beyond its contract; the manager asks, and never compares names."""
 
@@ -33,6 +39,11 @@ def mac_address(text: str | EUI) -> EUI:
     if isinstance(text, str) and not MAC_TEXT.fullmatch(text):
         raise AddrFormatError(f"{text!r} is no MAC address")  # netaddr would take fewer digits
     return EUI(str(text), version=48, dialect=mac_unix_expanded)
+
+
+def is_domain(text: str) -> bool:
+    """Say whether the text is a DNS name, without a dot at its end."""
+    return len(text) <= 253 and DNS_NAME.fullmatch(text) is not None
 
 
 @dataclass(frozen=True)

@@ -7,11 +7,8 @@ from uuid import UUID
 
 from netaddr import EUI, IPAddress
 
-from qplug.model import DhcpHost, Network, Subnet
+from qplug.model import DNS_LABEL, DhcpHost, Network, Subnet, is_domain
 from qplug_dhcp_dnsmasq.errors import DomainInvalid, SubnetTooLarge
-
-LABEL = r"[a-zA-Z0-9]([a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?"
-DOMAIN = re.compile(rf"{LABEL}(\.{LABEL})*")
 
 ENTERPRISE = 32473
 """The number that RFC 5612 sets aside; DUIDs are told apart by the network's uuid in them."""
@@ -33,7 +30,7 @@ class Told:
 
         :raises DomainInvalid: it is no name
         """
-        if self.domain and (len(self.domain) > 253 or not DOMAIN.fullmatch(self.domain)):
+        if self.domain and not is_domain(self.domain):
             raise DomainInvalid(self.domain)
 
     def on(self, network: Network) -> "Told":
@@ -139,7 +136,7 @@ def _listed(name: str, values: Iterable[object]) -> str:
 
 def hostname(host: DhcpHost) -> str | None:
     """Return the name a host is told: its own, or one made of its first address."""
-    if host.hostname and re.fullmatch(LABEL, host.hostname):
+    if host.hostname and re.fullmatch(DNS_LABEL, host.hostname):
         return host.hostname
     if not host.addresses:
         return None

@@ -72,7 +72,7 @@ def forget(topic: str) -> None:
 def floor(file: str) -> None:
     """Answer empty calls until the process is ended."""
     bus = Bus(load_config([file]))
-    target = bus.messaging.Target(topic=f"{bus.topic}-floor", server="bench")
+    target = bus.messaging.Target(topic=f"{bus.conf.rpc.topic}-floor", server="bench")
     server = bus.messaging.get_rpc_server(bus.transport, target, [Nothing()])
     server.start()
     print("ready", flush=True)
@@ -133,7 +133,7 @@ def measure(conf: ConfigOpts, closing_: ExitStack) -> None:
     bus = Bus(conf)
     closing_.callback(bus.close)
     rpc = bus.messaging.get_rpc_client(
-        bus.transport, bus.messaging.Target(topic=f"{bus.topic}-floor")
+        bus.transport, bus.messaging.Target(topic=f"{bus.conf.rpc.topic}-floor")
     ).prepare(timeout=10, call_monitor_timeout=5)
     for api in far:
         api.get_services()

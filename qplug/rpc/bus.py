@@ -4,7 +4,7 @@ import json
 import logging
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from functools import cached_property
 from importlib import import_module
@@ -101,10 +101,14 @@ class Bus:
             with suppress(ImportError):  # a release without it reads none
                 self.conf.register_opts(getattr(import_module(module), group), group=group)
 
-    @property
-    def topic(self) -> str:
-        """What our queues begin with."""
-        return str(self.conf.rpc.topic)
+    def target(self, host: str | None, *, is_hop: bool = False) -> Any:
+        """Return where messages to a host's service, or to any, are put.
+
+        Hops have queues and workers of their own: whoever works on a request and waits for another
+        host would else stand in the way of whom that host waits for.
+        """
+        topic = str(self.conf.rpc.topic)
+        return self.messaging.Target(topic=f"{topic}.hops" if is_hop else topic, server=host)
 
     def ask(
         self,
@@ -115,6 +119,7 @@ class Bus:
         host: str | None = None,
         seconds: float,
         patience: float | None = None,
+        hope: Callable[[], object] | None = None,
     ) -> Mapping[str, Json]:
         """Have an operation done, and return the reply.
 
@@ -123,6 +128,7 @@ class Bus:
         :param host: whose service is to do it; by default any
         :param seconds: how long to wait while a service works on it
         :param patience: for how many seconds it is sent again, if that is less
+        :param hope: given for a hop: raises what it likes where it is in vain to send, or wait on
         :raises ServiceUnavailable: nobody answers, and nobody knows what became of it
         :raises QplugError: what the service says
         """
@@ -140,7 +146,10 @@ class Bus:
         again_until = min(until, time.monotonic() + (seconds if patience is None else patience))
         while True:
             try:
-                reply = self._asked(message, until - time.monotonic())
+                if hope is not None:
+                    hope()
+                target = self.target(host, is_hop=hope is not None)
+                reply = self._asked(message, target, until - time.monotonic())
                 break
             except ServiceUnavailable as error:
                 nobody = isinstance(error.__cause__, self.messaging.MessageUndeliverable)
@@ -152,9 +161,8 @@ class Bus:
             raise failure_of(reply["failure"])  # also where it says that something is unavailable
         return reply
 
-    def _asked(self, message: Message, seconds: float) -> Mapping[str, Json]:
+    def _asked(self, message: Message, target: Any, seconds: float) -> Mapping[str, Json]:
         text = message.text()
-        target = self.messaging.Target(topic=self.topic, server=message.to)
         options = self.messaging.TransportOptions(at_least_once=True)  # else it may be to nobody
         client = self.messaging.get_rpc_client(
             self.transport, target, transport_options=options
@@ -176,7 +184,7 @@ class Bus:
         For the queue of replies oslo.messaging would wait for a broker for ever.
         """
         if not self._is_connected:
-            nobody = self.messaging.Target(topic=f"{self.topic}.nobody")
+            nobody = self.messaging.Target(topic=f"{self.conf.rpc.topic}.nobody")
             rpc = self.messaging.get_rpc_client(self.transport, nobody)
             rpc.prepare(retry=RETRIES).cast({}, "nothing")
             self._is_connected = True

@@ -35,7 +35,6 @@ class HostsOnBus(OtherHosts):
         return _Asked(host, self._ask)
 
     def _ask(self, call: Call, host: str, operation: str, *args: Any, **kwargs: Any) -> Any:
-        self._refuse_dead(call, host)
         wanted = operations()[operation]
         given, _ = wanted.encoded(*args, **kwargs)
         seconds = max(0.1, call.remaining())
@@ -43,7 +42,14 @@ class HostsOnBus(OtherHosts):
             is_admin=True, user_id="qplug-manager", request_id=call.request_id, seconds=seconds
         )
         try:
-            reply = self._bus.ask(operation, given, context, host=host, seconds=seconds)
+            reply = self._bus.ask(
+                operation,
+                given,
+                context,
+                host=host,
+                seconds=seconds,
+                hope=lambda: self._refuse_dead(call, host),
+            )
         except ServiceUnavailable as error:
             raise HostUnavailable(host, error.reason) from error
         return decoded(reply["answer"], wanted.kinds["return"])

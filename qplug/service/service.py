@@ -49,7 +49,8 @@ class ManagerService:
         self._store = self.manager.chain.store
         self._endpoint = Endpoint(self.manager, self.bus, self.metrics.operation)
         self._jobs = self._all_jobs()
-        self._server: Any = None
+        self._requests: Any = None
+        self._hops: Any = None
         self._pages: Pages | None = None
         self._beaten_at = float("-inf")
         self._stopping = Event()
@@ -65,6 +66,7 @@ class ManagerService:
         self._refuse_second()
         self._watch_pool()
         self._beat()
+        self._store.requests.free_dead(self._call())
         self.manager.init_host(self._admin())
         self._listen()
         self._serve_pages()
@@ -73,12 +75,16 @@ class ManagerService:
         LOG.warning("host %s is served: qplug-manager %s is ready", self.host, __version__)
 
     def stop(self) -> None:
-        """End what runs, take nothing more, and say goodbye."""
+        """Take no further request, end what runs, say goodbye, and only then take no hop.
+
+        What runs on other hosts may need this one to end, and what runs here may need them.
+        """
         LOG.warning("host %s: stopping, once what runs has ended", self.host)
         self._stopping.set()
         with ExitStack() as each:  # whatever fails, the others are done; the last comes first
             each.callback(self.manager.close)
             each.callback(self.bus.close)
+            each.callback(lambda: _end(self._hops))
             each.callback(self._leave)
             each.callback(self._close_pages)
             each.callback(self._endpoint.listings.close_idle, 0)
@@ -86,7 +92,7 @@ class ManagerService:
                 each.callback(job.wait)
             for job in self._jobs:
                 each.callback(job.stop)
-            each.callback(self._listen_no_more)
+            each.callback(lambda: _end(self._requests))
 
     def _refuse_second(self) -> None:
         """Refuse to serve a host that another process serves.
@@ -100,23 +106,22 @@ class ManagerService:
             raise HostServed(self.host, found.worker)
 
     def _listen(self) -> None:
-        messaging, workers = self.bus.messaging, int(self.conf.service.workers)
         # What a worker is not there for stays in the queue, for another service.
         _ = self.bus.transport  # which registers the options of its driver
         if self.conf.rpc.transport_url.startswith("rabbit"):
+            workers = int(self.conf.service.workers)
             self.conf.set_override(
                 "rabbit_qos_prefetch_count", workers, group="oslo_messaging_rabbit"
             )
-        target = messaging.Target(topic=self.bus.topic, server=self.host)
-        self._server = messaging.get_rpc_server(self.bus.transport, target, [self._endpoint])
-        with self.bus.translated(None):
-            self._server.start(override_pool_size=workers)
+        self._hops = self._listener(is_hop=True)
+        self._requests = self._listener(is_hop=False)
 
-    def _listen_no_more(self) -> None:
-        """Take no further message, and wait for those that were taken."""
-        if self._server is not None:
-            self._server.stop()
-            self._server.wait()
+    def _listener(self, *, is_hop: bool) -> Any:
+        target = self.bus.target(self.host, is_hop=is_hop)
+        server = self.bus.messaging.get_rpc_server(self.bus.transport, target, [self._endpoint])
+        with self.bus.translated(None):
+            server.start(override_pool_size=int(self.conf.service.workers))
+        return server
 
     def _close_pages(self) -> None:
         if self._pages is not None:
@@ -209,3 +214,10 @@ class ManagerService:
     def _call(self, seconds: float | None = None) -> Call:
         call = self.manager.chain.call(self._admin().request_id)
         return call if seconds is None else replace(call, deadline=time.monotonic() + seconds)
+
+
+def _end(server: Any) -> None:
+    """Have a server take no further message, and wait for those that it took."""
+    if server is not None:
+        server.stop()
+        server.wait()

@@ -11,6 +11,7 @@ from qplug.model import Call
 from qplug.store.claims import settled
 from qplug.store.marks import Marks, judged, take, taker, until
 from qplug.store.tables import requests
+from qplug.store.worker import Worker
 
 AT_ONCE = 1000
 """Rows that are deleted in one transaction."""
@@ -75,6 +76,23 @@ class RequestStore:
         with self._marks.leaving(epoch):
             self._database.write(call, lambda tx: tx.execute(change))
 
+    def free_dead(self, call: Call) -> int:
+        """Let others do what dead processes of this host were doing; return how many requests.
+
+        Those on other hosts cannot see that they are dead, and would wait until their time is over.
+        """
+        query = sa.select(requests.c.id, requests.c.epoch, requests.c.worker).where(
+            requests.c.worker.startswith(f"{self._marks.here.host} ", autoescape=True)
+        )
+        dead = [
+            {"key": row.id, "seen": row.epoch}
+            for row in self._database.select(call, query)
+            if Worker.parsed(row.worker).is_dead(self._marks.here)
+        ]
+        if dead:
+            self._database.write(call, lambda tx: tx.execute(_FREE, dead))
+        return len(dead)
+
     def forget(self, call: Call, seconds: float) -> int:
         """Delete what came of old requests, and return how many there were.
 
@@ -96,3 +114,8 @@ class RequestStore:
 _FIND = judged(requests)
 _ADD = requests.insert().values(due=until, created_at=clock())
 _TAKE = taker(requests)
+_FREE = (
+    requests.update()
+    .where(requests.c.id == sa.bindparam("key"), requests.c.epoch == sa.bindparam("seen"))
+    .values(worker=None)
+)

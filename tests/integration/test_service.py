@@ -189,6 +189,56 @@ def test_a_network_moves_from_host_to_host(fleet: Fleet) -> None:
     assert list(fleet.api().audit()) == []
 
 
+def test_hosts_that_ask_each_other_at_once_do_not_wait_for_each_other(fleet: Fleet) -> None:
+    """One worker each: hops would have none to be done by, were they not given their own."""
+    hosts = [fleet.host(f"host-{n}", workers=1) for n in (1, 2)]
+    for number, host in enumerate(hosts):
+        host.start()
+        fleet.api().create(network_spec(f"10.{number}.0.0/24", label=f"net-{number}"))
+        fleet.api().move(f"net-{number}", host.name)
+    both = [NetworkRequest(network_id="net-0"), NetworkRequest(network_id="net-1")]
+    apis = [fleet.api(host=f"client-{n}") for n in range(4)]
+    begun = time.monotonic()
+    with ThreadPoolExecutor(4) as threads:
+        for info in threads.map(
+            lambda n: apis[n % 4].allocate_for_instance(instance(), both), range(16)
+        ):
+            assert len(info) == 2
+    assert time.monotonic() - begun < 15
+    assert list(fleet.api().audit()) == []
+
+
+def test_a_host_that_stops_serves_others_until_what_it_does_itself_has_ended(fleet: Fleet) -> None:
+    one, two = fleet.host("host-1"), fleet.host("host-2")
+    for number, host in enumerate((one, two)):
+        host.start()
+        fleet.api().create(network_spec(f"10.{number}.0.0/24", label=f"net-{number}"))
+        fleet.api().move(f"net-{number}", host.name)
+    apis = [fleet.api(host=f"client-{n}") for n in range(4)]
+    with ThreadPoolExecutor(4) as threads:
+        made = [
+            threads.submit(_tried, apis[n % 4], NetworkRequest(network_id=f"net-{n % 2}"))
+            for n in range(48)
+        ]
+        until(lambda: sum(each.done() for each in made) > 8)
+        begun = time.monotonic()
+        assert one.stop() == 0
+        assert time.monotonic() - begun < 10
+        refused = [each.result() for each in made]
+    assert {type(each) for each in refused} <= {type(None), HostUnavailable}
+    one.start()
+    until(lambda: list(fleet.api().get_pending()) == [])
+    assert list(fleet.api().audit()) == []
+
+
+def _tried(api: NetworkApi, wanted: NetworkRequest) -> Exception | None:
+    try:
+        api.allocate_for_instance(instance(), [wanted])
+    except HostUnavailable as error:
+        return error
+    return None
+
+
 # --- a service's life -----------------------------------------------------------------------------
 
 
@@ -259,6 +309,27 @@ def test_metrics_count_operations_drivers_and_what_is_pending(fleet: Fleet) -> N
     told = json.loads(health)
     assert (status, told["healthy"], told["host"]) == (200, True, "host-1")
     assert one.page("/other")[0] == 404
+
+
+def test_what_a_killed_service_was_doing_is_done_once_its_host_is_back(fleet: Fleet) -> None:
+    one, two = fleet.host("host-1", timeout=120), fleet.host("host-2")
+    one.start()
+    fleet.api().create(network_spec("10.0.0.0/24"))
+    guest, api = instance(), fleet.api(host="client-2")
+    with ThreadPoolExecutor(1) as thread:
+        with one.dhcp_held():
+            made = thread.submit(api.allocate_for_instance, guest)
+            until(lambda: fleet.requests_under_way() == 1)
+            two.start()
+            one.kill()
+        time.sleep(4)  # the caller asks again, and host-2 may not know that the other one is dead
+        assert not made.done()
+        begun = time.monotonic()
+        one.start()
+        assert len(made.result()) == 1
+        assert time.monotonic() - begun < 12
+    assert len(fleet.api().get_vifs_by_instance(guest.id)) == 1
+    assert list(fleet.api().audit()) == []
 
 
 def test_work_that_a_killed_command_left_is_finished_by_a_service(fleet: Fleet) -> None:

@@ -10,7 +10,6 @@ from functools import partial
 from uuid import uuid4
 
 import pytest
-from crashing import LONG
 from fleets import Fleet, fleet, until
 
 from qplug.api import NetworkApi
@@ -20,7 +19,6 @@ from qplug.testing.values import PROJECT, network_spec
 
 pytestmark = [
     pytest.mark.integration,
-    pytest.mark.skipif(not LONG, reason="it takes minutes; run make test-long"),
     pytest.mark.parametrize("database_kind", ["postgresql", "mariadb"]),
 ]
 

@@ -52,8 +52,9 @@ def forget(topic: str, *hosts: str) -> None:
     """Delete the queues and exchanges of a topic, and of the hosts that were on it."""
     from kombu.connection import Connection
 
-    names = [topic, *(f"{topic}.{host}" for host in (*hosts, *HOSTS))]
-    fanout = [f"{topic}_fanout"]
+    topics = [topic, f"{topic}.hops"]
+    names = [*topics, *(f"{each}.{host}" for each in topics for host in (*hosts, *HOSTS))]
+    fanout = [f"{each}_fanout" for each in topics]
     with Connection(URL.replace("rabbit://", "amqp://")) as connection:
         for name in names:
             with connection.channel() as channel:
@@ -89,7 +90,7 @@ class Switch:
         conf = load_config([os.devnull])
         configure(conf, topic, self.key)
         self._bus = Bus(conf)
-        target = self._bus.messaging.Target(topic=topic, server="host-1")
+        target = self._bus.target("host-1")
         self._server: Any = self._bus.messaging.get_rpc_server(self._bus.transport, target, [self])
         self._server.start()
 

@@ -4,6 +4,7 @@ Each host has a state path of its own, where the file drivers of ``qplug.testing
 serves. What goes to the broker and to the database can go through a proxy that can be cut.
 """
 
+import fcntl
 import os
 import signal
 import socket
@@ -55,6 +56,7 @@ key_file = {key}
 silence = 3
 [service]
 heartbeat = {heartbeat}
+workers = {workers}
 pending_interval = 0.5
 sweep_interval = 1
 info_cache_interval = 1
@@ -207,6 +209,13 @@ class Host:
         """Whom its DHCP answers, by network."""
         return FileDhcp(self.conf).served
 
+    @contextmanager
+    def dhcp_held(self) -> Iterator[None]:
+        """Have whoever changes its DHCP wait inside of this."""
+        with (self.path / "state" / "dhcp.lock").open("w") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            yield
+
     @property
     def gateways(self) -> set[str]:
         """The networks that have a gateway there."""
@@ -252,11 +261,12 @@ class Fleet:
     def host(self, name: str, **options: Any) -> Host:
         """Make a host, whose service does not run yet.
 
-        :param options: of its configuration: l3, dhcp, timeout, heartbeat
+        :param options: of its configuration: l3, dhcp, timeout, heartbeat, workers
         """
         path = self.path / name
         path.mkdir()
-        values = {"l3": "file", "dhcp": "file", "timeout": 20, "heartbeat": 0.5} | options
+        values = {"l3": "file", "dhcp": "file", "timeout": 20, "heartbeat": 0.5, "workers": 8}
+        values |= options
         found = Host(name, path, os.environ.copy())
         found.metrics_port = _free_port()
         text = FILE.format(
@@ -306,6 +316,11 @@ class Fleet:
     def services(self) -> Sequence[str]:
         """Return the hosts that have a service, by the store."""
         return [row[0] for row in self._rows("SELECT host FROM qplug_services ORDER BY host")]
+
+    def requests_under_way(self) -> int:
+        """Return how many requests have been begun and have no answer yet."""
+        query = "SELECT COUNT(*) FROM qplug_requests WHERE answer IS NULL"
+        return int(self._rows(query)[0][0])
 
     def cached_info(self, instance_id: str) -> Any:
         """Return the cached network info of an instance."""

@@ -621,6 +621,19 @@ class RequestRunning(Unavailable):
 
 
 @dataclass(eq=False)
+class ResultLost(Unavailable):
+    """A repeated request was done, and its service ended before it could keep the result."""
+
+    request_id: str
+
+    def sentence(self) -> str:
+        return (
+            f"request {self.request_id} was done, and what it returned was lost with the service "
+            "that did it; look at what there is before you ask for it anew"
+        )
+
+
+@dataclass(eq=False)
 class DatabaseUnavailable(Unavailable):
     """The database cannot be reached, is locked, full or read-only."""
 

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import replace
 from typing import Unpack
 
 from netaddr import EUI, IPAddress
@@ -411,7 +412,7 @@ class Manager:
     # --- rights ---
 
     def _call(self, context: Context) -> Call:
-        return self._chain.call(context.request_id, context.seconds)
+        return replace(self._chain.call(context.request_id, context.seconds), once=context.once)
 
     def _changing(self, context: Context) -> Call:
         """Return the start of an operation that changes something, after a look at others'."""

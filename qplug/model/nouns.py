@@ -59,6 +59,9 @@ class Call:
     deadline: float
     """When the caller stops waiting, on the clock of :func:`time.monotonic`."""
 
+    once: str | None = None
+    """The id of a request that is not to be done twice, which whoever does it writes down."""
+
     observed: Callable[[str, BaseException | None], object] = field(
         default=lambda *_: None, compare=False, repr=False
     )

@@ -102,10 +102,10 @@ class Endpoint:
             raise VersionMismatch(found, f"{VERSION[0]}.{VERSION[1]}", self._host)
         with _understood(f"argument of {operation.name}"):
             arguments = operation.decoded(message.arguments)
+        is_kept = operation.is_kept and is_trusted
+        context = replace(context, once=message.id if is_kept else None)
         work = partial(self._done, operation, context, arguments)
-        if operation.is_kept and is_trusted:
-            return self._once(message, context, work)
-        return work()
+        return self._once(message, context, work) if is_kept else work()
 
     # --- once ---
 

@@ -20,6 +20,7 @@ from qplug.store.instance_marks import (
 )
 from qplug.store.marks import ENDED, Marks, postponed
 from qplug.store.records import InstanceRecord, VifRecord, read_instance
+from qplug.store.requests import note_done
 from qplug.store.tables import instances
 from qplug.store.vif_rows import delete_allocation, finish_vifs, insert_allocations
 
@@ -84,6 +85,7 @@ class InstanceUpdates:
 
         def work(tx: Connection) -> None:
             end(tx, known.instance.id, "updating", known.epoch, **info)
+            note_done(tx, call)
             for gone in removed:
                 delete_allocation(tx, gone)
             insert_allocations(tx, added)

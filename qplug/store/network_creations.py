@@ -19,6 +19,7 @@ from qplug.store.claims import (
 )
 from qplug.store.marks import ENDED, Marks, until
 from qplug.store.network_marks import is_same
+from qplug.store.requests import note_done
 from qplug.store.rows import network_row, subnet_row
 from qplug.store.tables import networks, subnets
 
@@ -77,10 +78,20 @@ class NetworkCreations:
 
         :raises NetworkInTransition: another process has undone the reservation
         """
-        self._change(call, network.id, network, epoch, state="active", **ENDED)
+
+        def noted(tx: Connection) -> None:
+            note_done(tx, call)
+
+        self._change(call, network.id, network, epoch, noted, state="active", **ENDED)
 
     def _change(
-        self, call: Call, key: str, network: Network, epoch: int, **columns: object
+        self,
+        call: Call,
+        key: str,
+        network: Network,
+        epoch: int,
+        changed: Callable[[Connection], object] = lambda _: None,
+        **columns: object,
     ) -> None:
         mine = sa.and_(
             networks.c.id == key, networks.c.state == "building", networks.c.epoch == epoch
@@ -90,6 +101,7 @@ class NetworkCreations:
         def work(tx: Connection) -> None:
             if not tx.execute(change).rowcount:
                 raise NetworkInTransition(network.label, "deleting", key)
+            changed(tx)
 
         self._database.write(call, work)
 

@@ -6,7 +6,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from qplug.db import Database, clock
-from qplug.errors import RequestIdReused
+from qplug.errors import RequestIdReused, ResultLost
 from qplug.model import Call
 from qplug.store.claims import settled
 from qplug.store.marks import Marks, judged, take, taker, until
@@ -50,6 +50,7 @@ class RequestStore:
 
         :param digest: of all that is asked
         :raises RequestIdReused: something else was asked under that id
+        :raises ResultLost: it was done, and nobody knows what came of it
         """
         mark = self._marks.new(call)
         known = {"id": request_id, "digest": digest, **mark.columns()}
@@ -63,7 +64,11 @@ class RequestStore:
                 raise RequestIdReused(request_id)
             if found.answer is not None:
                 return Answered(found.answer)
-            if self._marks.is_free(found) and take(tx, _TAKE, found, mark):
+            if not self._marks.is_free(found):
+                return Running(found.worker)
+            if found.done:
+                raise ResultLost(request_id)
+            if take(tx, _TAKE, found, mark):
                 return Begun(mark.epoch)
             return Running(found.worker)
 
@@ -111,7 +116,14 @@ class RequestStore:
         return len(ids)
 
 
+def note_done(tx: Connection, call: Call) -> None:
+    """Note in the transaction that does a request that it is done, if doing it twice did harm."""
+    if call.once is not None:
+        tx.execute(_DONE, {"key": call.once})
+
+
 _FIND = judged(requests)
+_DONE = requests.update().where(requests.c.id == sa.bindparam("key")).values(done=True)
 _ADD = requests.insert().values(due=until, created_at=clock())
 _TAKE = taker(requests)
 _FREE = (

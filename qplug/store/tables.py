@@ -209,5 +209,6 @@ requests = sa.Table(
     sa.Column("worker", name(WORKER_LENGTH)),  # nobody once there is an answer
     sa.Column("due", Moment),
     sa.Column("answer", long_text()),
+    sa.Column("done", sa.Boolean),  # in the transaction that did it, before there is an answer
     sa.Column("created_at", Moment, nullable=False, index=True),
 )

@@ -257,9 +257,7 @@ class Wire:
         text = message.text()
         if signature == "":
             signature = self.bus.keys.signature(REQUEST, text)
-        rpc = self.bus.messaging.get_rpc_client(
-            self.bus.transport, self.bus.target(None)
-        )
+        rpc = self.bus.messaging.get_rpc_client(self.bus.transport, self.bus.target(None))
         sealed = rpc.prepare(timeout=20).call({}, "invoke", text=text, signature=signature)
         found: Mapping[str, Any] = json.loads(sealed["text"])
         return found

@@ -8,6 +8,7 @@ import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from functools import partial
 from uuid import uuid4
 
 import pytest
@@ -16,7 +17,13 @@ from fleets import MANAGER, Fleet, fleet, until
 from netaddr import IPAddress
 
 from qplug.api import NetworkApi
-from qplug.errors import HostUnavailable, NetworkNotFound, NetworkOnOtherHost, NoMoreFixedIps
+from qplug.errors import (
+    HostUnavailable,
+    NetworkNotFound,
+    NetworkOnOtherHost,
+    NoMoreFixedIps,
+    ResultLost,
+)
 from qplug.factory import create_manager
 from qplug.manager import Context
 from qplug.model import Instance, NetworkRequest, Vif
@@ -330,6 +337,42 @@ def test_what_a_killed_service_was_doing_is_done_once_its_host_is_back(fleet: Fl
         assert time.monotonic() - begun < 12
     assert len(fleet.api().get_vifs_by_instance(guest.id)) == 1
     assert list(fleet.api().audit()) == []
+
+
+def test_a_request_whose_service_dies_before_it_keeps_the_result_is_not_done_twice(
+    fleet: Fleet,
+) -> None:
+    one, api, guest = fleet.host("host-1"), fleet.api(), instance()
+    one.start()
+    api.create(network_spec("10.0.0.0/24"))
+    api.allocate_for_instance(guest)
+    for ask in (
+        partial(api.add_fixed_ip_to_instance, guest.id, "blue"),
+        partial(api.create, network_spec("10.1.0.0/24", label="red")),
+    ):
+        assert one.stop() == 0
+        one.launch([sys.executable, "-c", DIES_BEFORE_IT_KEEPS])
+        one.wait_ready()
+        with ThreadPoolExecutor(1) as thread:
+            asked = thread.submit(ask)
+            one.process.wait(20)
+            one.kill()
+            one.start()
+            with pytest.raises(ResultLost, match="look at what there is"):
+                asked.result()
+    assert len(_vifs(api, guest)) == 1
+    assert len(list(api.get_all_fixed_ips())) == 2
+    assert sorted(one_.label for one_ in api.get_all()) == ["blue", "red"]
+    assert list(api.audit()) == []
+
+
+DIES_BEFORE_IT_KEEPS = """
+import os, signal, sys
+from qplug.service.main import main
+from qplug.store.requests import RequestStore
+RequestStore.end = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
+sys.exit(main(sys.argv[1:]))
+"""
 
 
 def test_work_that_a_killed_command_left_is_finished_by_a_service(fleet: Fleet) -> None:

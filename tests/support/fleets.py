@@ -154,8 +154,11 @@ class Host:
         self.launch()
         self.wait_ready()
 
-    def launch(self) -> None:
-        """Start its service."""
+    def launch(self, program: Sequence[str] = MANAGER) -> None:
+        """Start its service.
+
+        :param program: what is started instead of the manager, with the same options
+        """
         listener = self.path / "notify"
         with suppress(FileNotFoundError):
             listener.unlink()
@@ -163,7 +166,7 @@ class Host:
         self._notified.bind(str(listener))
         with (self.path / "log").open("ab") as log:
             self._process = subprocess.Popen(
-                [*MANAGER, "--config-file", str(self.file), "-v"],
+                [*program, "--config-file", str(self.file), "-v"],
                 stdout=log,
                 stderr=log,
                 env={**self._environment, "NOTIFY_SOCKET": str(listener)},

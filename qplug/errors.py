@@ -593,6 +593,18 @@ class ServiceUnavailable(Unavailable):
 
 
 @dataclass(eq=False)
+class BusRefused(ServiceUnavailable):
+    """The message bus does not know who we are, or we do not trust its certificate."""
+
+    def sentence(self) -> str:
+        return (
+            f"{self.service} cannot be asked, as the message bus is refused or refuses: "
+            f"{self.reason}; compare [rpc] transport_url and [oslo_messaging_rabbit] with the "
+            "broker's users and certificate"
+        )
+
+
+@dataclass(eq=False)
 class HostUnavailable(Unavailable):
     """What is to be done on another host cannot be asked of the service there."""
 

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from functools import cached_property
 from importlib import import_module
+from ssl import SSLCertVerificationError
 from threading import Lock
 from typing import Any
 from uuid import uuid4
@@ -17,6 +18,7 @@ from oslo_config.cfg import ConfigOpts
 from qplug.config.threads import on_threads
 from qplug.errors import (
     BusNotInstalled,
+    BusRefused,
     ConfigInvalid,
     MessageRefused,
     QplugError,
@@ -152,8 +154,9 @@ class Bus:
                 reply = self._asked(message, target, until - time.monotonic())
                 break
             except ServiceUnavailable as error:
-                nobody = isinstance(error.__cause__, self.messaging.MessageUndeliverable)
-                if nobody or time.monotonic() + PAUSE >= again_until:
+                in_vain = isinstance(error.__cause__, self.messaging.MessageUndeliverable)
+                in_vain = in_vain or isinstance(error, BusRefused)
+                if in_vain or time.monotonic() + PAUSE >= again_until:
                     raise
                 LOG.info("%s %s is sent again: %s", context.request_id, operation, error)
             time.sleep(PAUSE)
@@ -209,6 +212,7 @@ class Bus:
         """Raise what oslo.messaging does inside of this in our words.
 
         :raises ServiceUnavailable: the bus or a service does not answer
+        :raises BusRefused: nor would it the next time
         """
         service = f"the service of host '{host}'" if host else "a manager service"
         try:
@@ -221,6 +225,8 @@ class Bus:
             raise ServiceUnavailable(service, "no reply came") from error
         except self._failures as error:
             reason = masked(f"{type(error).__name__}: {error}")
+            if _refuses(error):
+                raise BusRefused(service, reason) from error
             raise ServiceUnavailable(service, f"the bus failed: {reason}") from error
 
     @cached_property
@@ -236,3 +242,15 @@ class Bus:
         """Close all connections."""
         if "transport" in vars(self):
             self.transport.cleanup()
+
+
+def _refuses(error: BaseException) -> bool:
+    """Say whether the broker refused who we are, or we what it says it is."""
+    from amqp.exceptions import AccessRefused, NotAllowed
+
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, AccessRefused | NotAllowed | SSLCertVerificationError):
+            return True
+        cause = cause.__cause__ or cause.__context__
+    return False

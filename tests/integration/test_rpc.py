@@ -9,15 +9,17 @@ from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 from uuid import uuid4
 
 import pytest
-from buses import KEY, Served, bus_conf, served, switch, write_key
+from buses import KEY, URL, Served, bus_conf, served, switch, write_key
 from doors import ADMIN, OPERATIONS, network_and_instance
 from oslo_config.cfg import ConfigOpts
 
 from qplug.api import NetworkApi
 from qplug.errors import (
+    BusRefused,
     ConfigInvalid,
     Forbidden,
     InvalidInput,
@@ -524,6 +526,23 @@ def test_where_no_broker_is_one_is_told_so_without_its_password(bus_conf: Config
     with _remote(bus_conf) as api:
         with pytest.raises(ServiceUnavailable) as error:
             api.ask("get_all_networks", {}, ADMIN, seconds=2)
+        assert "hunter2" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("path", "said"),
+    [("me:hunter2@{}/", "ACCESS_REFUSED"), ("guest:guest@{}/nowhere", "not found")],
+)
+def test_whom_the_broker_refuses_is_told_so_at_once(
+    path: str, said: str, bus_conf: ConfigOpts
+) -> None:
+    url = f"rabbit://{path.format(urlsplit(URL).netloc.rpartition('@')[2])}"
+    bus_conf.set_override("transport_url", url, "rpc")
+    with _remote(bus_conf) as api:
+        begun = time.monotonic()
+        with pytest.raises(BusRefused, match=said) as error:
+            api.ask("get_all_networks", {}, ADMIN, seconds=60)
+        assert time.monotonic() - begun < 10
         assert "hunter2" not in str(error.value)
 
 

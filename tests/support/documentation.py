@@ -32,7 +32,8 @@ def blocks(page: str, section: str = "") -> Sequence[Block]:
     """Return the fenced blocks of a page, or of one section of it, in order."""
     text = (ROOT / page).read_text()
     if section:
-        text = text.partition(f"\n## {section}\n")[2].partition("\n## ")[0]
+        begins = re.search(rf"^##+ {re.escape(section)}$", text, re.MULTILINE)
+        text = re.split(r"^##+ ", text[begins.end() :], flags=re.MULTILINE)[0] if begins else ""
         assert text, f"{page} has no section '{section}'"
     return [Block(language, block) for language, block in FENCE.findall(text)]
 

@@ -65,8 +65,9 @@ def forget(topic: str) -> None:
     from kombu.connection import Connection
 
     with Connection(URL.replace("rabbit://", "amqp://")) as connection:
-        for name in (topic, f"{topic}.bench", f"{topic}-floor", f"{topic}-floor.bench"):
-            connection.default_channel.queue_delete(name)
+        for name in (topic, f"{topic}_requests", f"{topic}-floor"):
+            for queue in (name, f"{name}.bench"):
+                connection.default_channel.queue_delete(queue)
 
 
 def floor(file: str) -> None:

@@ -106,11 +106,11 @@ class Bus:
     def target(self, host: str | None, *, is_hop: bool = False) -> Any:
         """Return where messages to a host's service, or to any, are put.
 
-        Hops have queues and workers of their own: whoever works on a request and waits for another
+        Requests have queues and workers of their own: whoever works on one and waits for another
         host would else stand in the way of whom that host waits for.
         """
         topic = str(self.conf.rpc.topic)
-        return self.messaging.Target(topic=f"{topic}.hops" if is_hop else topic, server=host)
+        return self.messaging.Target(topic=topic if is_hop else f"{topic}_requests", server=host)
 
     def ask(
         self,

@@ -13,6 +13,9 @@ from qplug.store.marks import Marks, judged, take, taker, until
 from qplug.store.tables import requests
 from qplug.store.worker import Worker
 
+LOST = ""
+"""The answer of a request that was done, until what came of it is kept."""
+
 AT_ONCE = 1000
 """Rows that are deleted in one transaction."""
 
@@ -62,11 +65,11 @@ class RequestStore:
                 return Begun(mark.epoch)
             if found.digest != digest:
                 raise RequestIdReused(request_id)
-            if found.answer is not None:
+            if found.answer:
                 return Answered(found.answer)
             if not self._marks.is_free(found):
                 return Running(found.worker)
-            if found.done:
+            if found.answer == LOST:
                 raise ResultLost(request_id)
             if take(tx, _TAKE, found, mark):
                 return Begun(mark.epoch)
@@ -123,7 +126,7 @@ def note_done(tx: Connection, call: Call) -> None:
 
 
 _FIND = judged(requests)
-_DONE = requests.update().where(requests.c.id == sa.bindparam("key")).values(done=True)
+_DONE = requests.update().where(requests.c.id == sa.bindparam("key")).values(answer=LOST)
 _ADD = requests.insert().values(due=until, created_at=clock())
 _TAKE = taker(requests)
 _FREE = (

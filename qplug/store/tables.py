@@ -208,7 +208,6 @@ requests = sa.Table(
     sa.Column("epoch", sa.Integer, nullable=False),
     sa.Column("worker", name(WORKER_LENGTH)),  # nobody once there is an answer
     sa.Column("due", Moment),
-    sa.Column("answer", long_text()),
-    sa.Column("done", sa.Boolean),  # in the transaction that did it, before there is an answer
+    sa.Column("answer", long_text()),  # empty from when it was done until it is known
     sa.Column("created_at", Moment, nullable=False, index=True),
 )

@@ -13,7 +13,7 @@ from uuid import uuid4
 
 import pytest
 from crashing import LONG
-from fleets import MANAGER, Fleet, fleet, until
+from fleets import MANAGER, Fleet, fleet, noting, until
 from netaddr import IPAddress
 
 from qplug.api import NetworkApi
@@ -32,7 +32,7 @@ from qplug.testing.values import PROJECT, network_spec
 KINDS = ["postgresql", *(["mariadb"] if LONG else [])]
 pytestmark = [pytest.mark.integration, pytest.mark.parametrize("database_kind", KINDS)]
 
-__all__ = ["fleet"]
+__all__ = ["fleet", "noting"]
 
 QPLUG = (sys.executable, "-m", "qplug.cli.main")
 

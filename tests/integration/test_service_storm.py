@@ -10,7 +10,7 @@ from functools import partial
 from uuid import uuid4
 
 import pytest
-from fleets import Fleet, fleet, until
+from fleets import Fleet, fleet, noting, until
 
 from qplug.api import NetworkApi
 from qplug.errors import QplugError, Unavailable
@@ -22,7 +22,7 @@ pytestmark = [
     pytest.mark.parametrize("database_kind", ["postgresql", "mariadb"]),
 ]
 
-__all__ = ["fleet"]
+__all__ = ["fleet", "noting"]
 
 INSTANCES = 200
 CLIENTS = 8

@@ -52,7 +52,7 @@ def forget(topic: str, *hosts: str) -> None:
     """Delete the queues and exchanges of a topic, and of the hosts that were on it."""
     from kombu.connection import Connection
 
-    topics = [topic, f"{topic}.hops"]
+    topics = [topic, f"{topic}_requests"]
     names = [*topics, *(f"{each}.{host}" for each in topics for host in (*hosts, *HOSTS))]
     fanout = [f"{each}_fanout" for each in topics]
     with Connection(URL.replace("rabbit://", "amqp://")) as connection:

@@ -28,7 +28,6 @@ from sites import Site
 
 from qplug.api import NetworkApi
 from qplug.config import load_config
-from qplug.db.installed import installed
 from qplug.factory import create_manager, remote_manager
 from qplug.manager import Context, Manager
 from qplug.model import DhcpHost
@@ -154,10 +153,11 @@ class Host:
         self.launch()
         self.wait_ready()
 
-    def launch(self, program: Sequence[str] = MANAGER) -> None:
+    def launch(self, program: Sequence[str] = MANAGER, **variables: str) -> None:
         """Start its service.
 
         :param program: what is started instead of the manager, with the same options
+        :param variables: what it has in its environment besides
         """
         listener = self.path / "notify"
         with suppress(FileNotFoundError):
@@ -169,7 +169,7 @@ class Host:
                 [*program, "--config-file", str(self.file), "-v"],
                 stdout=log,
                 stderr=log,
-                env={**self._environment, "NOTIFY_SOCKET": str(listener)},
+                env={**self._environment, **variables, "NOTIFY_SOCKET": str(listener)},
             )
 
     def wait_ready(self, seconds: float = 30) -> None:
@@ -364,12 +364,7 @@ MakeFleet = Callable[..., Fleet]
 
 @contextmanager
 def fleet_of(path: Path, database: str) -> Iterator[Fleet]:
-    """Yield hosts that share a database; its tables are made."""
-    conf = load_config([os.devnull])
-    conf.set_override("connection", database, "database")
-    with installed(conf) as databases:
-        for each in databases:
-            each.upgrade()
+    """Yield hosts that share a database."""
     with ExitStack() as closing:
         closing.enter_context(_guarded(path))
         topic = closing.enter_context(queues())
@@ -396,15 +391,18 @@ def _guarded(path: Path) -> Iterator[None]:
 
 
 @pytest.fixture
-def fleet(
-    tmp_path: Path, site: Site, database_url: str, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Fleet]:
-    """Return hosts with drivers that note what they do in files."""
+def noting(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have drivers installed that note what they do in files."""
     site.install("file-l3", "file = qplug.testing.files:FileL3", kind="l3")
     site.install("file-dhcp", "file = qplug.testing.files:FileDhcp", kind="dhcp")
     path = [str(site.path), os.environ.get("PYTHONPATH", "")]
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join(filter(None, path)))
     monkeypatch.setenv("QPLUG_CONFIG", os.devnull)
+
+
+@pytest.fixture
+def fleet(tmp_path: Path, noting: None, database_url: str) -> Iterator[Fleet]:
+    """Return hosts with drivers that note what they do in files."""
     with fleet_of(tmp_path, database_url) as found:
         yield found
 

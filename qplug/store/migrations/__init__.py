@@ -2,4 +2,4 @@
 
 from qplug.db import Migrations
 
-MIGRATIONS = Migrations(name="core", package=__name__, head="0005")
+MIGRATIONS = Migrations(name="core", package=__name__, head="0004")

@@ -116,8 +116,7 @@ class Hosts:
 
     def hosts_of(self, call: Call, network: Network) -> Sequence[DhcpHost]:
         """Return all that a network serves, be it only just made."""
-        records = self._chain.store.search.vifs_of_network(call, network.id)
-        return [dhcp_host(record) for record in records]
+        return self._chain.store.search.hosts_of_network(call, network)
 
     def _translate(self, call: Call, network: Network) -> None:
         if not network.has_gateway:

@@ -15,6 +15,7 @@ ACCOUNT_IDENTIFIER = "account_identifier"
 """Four octets of the project's SHA-1, 0xff, and the last three octets of the MAC."""
 BACKENDS = (RFC2462, ACCOUNT_IDENTIFIER)
 
+_LINK_LOCAL = int(IPAddress("fe80::"))
 _LOCAL_BIT = 0x02 << 56
 _ACCOUNT_OUI = 0xFA163E << 24  # OpenStack's; the derivation drops it
 _LOW_64 = (1 << 64) - 1
@@ -37,7 +38,7 @@ def link_local(mac: EUI) -> IPAddress:
 
     :raises ValueError: the MAC is not of 48 bits
     """
-    return to_global(RFC2462, IPNetwork("fe80::/64"), mac, "")
+    return IPAddress(_LINK_LOCAL | _eui64(mac), 6)
 
 
 def to_mac(backend: str, address: IPAddress) -> EUI:

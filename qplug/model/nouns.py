@@ -11,6 +11,7 @@ from typing import Literal
 from netaddr import EUI, AddrFormatError, IPAddress, IPNetwork, IPRange, mac_unix_expanded
 
 MAC_TEXT = re.compile(r"[0-9a-fA-F]{2}([:-][0-9a-fA-F]{2}){5}")
+NO_MARKS = str.maketrans("", "", ":-")
 
 
 DNS_LABEL = r"[a-zA-Z0-9]([a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?"
@@ -36,9 +37,13 @@ def mac_address(text: str | EUI) -> EUI:
 
     :raises netaddr.AddrFormatError: the text is not six pairs of hex digits
     """
-    if isinstance(text, str) and not MAC_TEXT.fullmatch(text):
+    if isinstance(text, EUI):
+        is_ours = (text.version, text.dialect) == (48, mac_unix_expanded)
+        return text if is_ours else EUI(str(text), version=48, dialect=mac_unix_expanded)
+    if not MAC_TEXT.fullmatch(text):
         raise AddrFormatError(f"{text!r} is no MAC address")  # netaddr would take fewer digits
-    return EUI(str(text), version=48, dialect=mac_unix_expanded)
+    bits = int(text.translate(NO_MARKS), 16)  # which netaddr reads three times as fast
+    return EUI(bits, version=48, dialect=mac_unix_expanded)
 
 
 def is_domain(text: str) -> bool:

@@ -1,6 +1,7 @@
 """The program ``qplug-manager``."""
 
 import argparse
+import gc
 import signal
 import sys
 from collections.abc import Sequence
@@ -54,6 +55,7 @@ def _serve(options: argparse.Namespace, stopping: Event) -> int:
     from qplug.service.systemd import tell
 
     service = ManagerService(load_config(options.config_files))
+    gc.freeze()  # what is loaded by now stays, and need not be looked through again and again
     try:
         service.start()
         tell("READY=1")

@@ -1,15 +1,16 @@
 """Finding vifs, instances and addresses; long answers come in pages, in flat memory."""
 
 from collections.abc import Collection, Iterator, Sequence
+from itertools import groupby
 
 import sqlalchemy as sa
 from netaddr import EUI, IPAddress
 
 from qplug.db import Database
 from qplug.errors import FixedIpNotFound
-from qplug.model import Call, FixedIp, Instance, mac_address
+from qplug.model import Call, DhcpHost, FixedIp, Instance, Network, mac_address
 from qplug.store.records import VifReader, VifRecord
-from qplug.store.rows import fixed_ip_of, instance_of, select_fixed_ips
+from qplug.store.rows import NO_MAC, fixed_ip_of, instance_of, select_fixed_ips
 from qplug.store.tables import allocations, instances, vifs
 
 PAGE = 1000
@@ -17,7 +18,12 @@ PAGE = 1000
 is_active = vifs.c.state == "active"
 vifs_with_mac = VifReader(is_active, vifs.c.mac == sa.bindparam("mac"))
 vifs_with_id = VifReader(is_active, vifs.c.id == sa.bindparam("vif"))
-vifs_on_network = VifReader(is_active, vifs.c.network_id == sa.bindparam("network"))
+served = (
+    sa.select(vifs.c.id, vifs.c.mac, allocations.c.subnet_id, allocations.c.address)
+    .select_from(vifs.outerjoin(allocations, allocations.c.vif_id == vifs.c.id))
+    .where(is_active, vifs.c.network_id == sa.bindparam("network"))
+    .order_by(vifs.c.position, vifs.c.id)
+)
 
 
 class Search:
@@ -87,9 +93,20 @@ class Search:
         text = str(mac_address(mac))
         return self._database.read(call, lambda tx: vifs_with_mac.read(tx, mac=text))
 
-    def vifs_of_network(self, call: Call, network_id: str) -> Sequence[VifRecord]:
-        """Return the vifs of a network, for the DHCP server that is to know them all."""
-        return self._database.read(call, lambda tx: vifs_on_network.read(tx, network=network_id))
+    def hosts_of_network(self, call: Call, network: Network) -> Sequence[DhcpHost]:
+        """Return what a network serves, its vifs in order. A host that begins reads all it has."""
+        rows = self._database.select(call, served, {"network": network.id})
+        place = {subnet.id: number for number, subnet in enumerate(network.subnets)}
+        found = []
+        for vif_id, of_one in groupby(rows, key=lambda row: row.id):
+            first, *more = of_one
+            given = [row for row in (first, *more) if row.address is not None]
+            if more:
+                given.sort(key=lambda row: (place.get(row.subnet_id, len(place)), row.address))
+            mac = mac_address(first.mac) if first.mac else NO_MAC
+            addresses = tuple(row.address for row in given)
+            found.append(DhcpHost(vif_id=vif_id, mac=mac, addresses=addresses))
+        return found
 
     def vif(self, call: Call, vif_id: str) -> VifRecord | None:
         """Return a vif by its id."""

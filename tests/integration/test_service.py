@@ -14,6 +14,7 @@ from uuid import uuid4
 import pytest
 from crashing import LONG
 from fleets import MANAGER, Fleet, fleet, noting, until
+from millions import use_many
 from netaddr import IPAddress
 
 from qplug.api import NetworkApi
@@ -260,6 +261,23 @@ def test_a_host_has_one_service(fleet: Fleet) -> None:
     assert "Traceback" not in again.stderr
     host.kill()
     host.start()  # who is dead is in nobody's way
+
+
+def test_a_host_with_ten_thousand_addresses_is_ready_at_most_two_seconds_later(
+    fleet: Fleet,
+) -> None:
+    one = fleet.host("host-1")
+    one.start()
+    for number in range(4):
+        fleet.api().create(network_spec(f"10.{number}.0.0/16", label=f"net-{number}"))
+    assert one.stop() == 0
+    none = one.seconds_to_start()
+    use_many(fleet.engine, fleet.api().get_all(), 10_000)
+    assert one.stop() == 0
+    many = one.seconds_to_start()
+    assert sum(len(hosts) for hosts in one.served.values()) == 10_000
+    assert many - none < 2
+    assert one.stop() == 0
 
 
 def test_a_service_that_is_told_to_stop_ends_what_runs_and_leaves_the_rest(fleet: Fleet) -> None:

@@ -96,11 +96,13 @@ class Ledger:
     def want_only(self, hosts: Iterable[DhcpHost]) -> None:
         """Want these hosts and no other."""
         wanted = {host.vif_id: host for host in hosts}
-        for known in list(self.hosts()):
-            if known.vif_id not in wanted:
-                self.unwant(known)
+        known = {host.vif_id: host for host in self.hosts()}
+        for host in known.values():
+            if host.vif_id not in wanted:
+                self.unwant(host)
         for host in wanted.values():
-            self.want(host)
+            if known.get(host.vif_id) != host:
+                self.want(host)
 
     def _note(self, before: DhcpHost, *, had: bool) -> None:
         addresses = _joined(before.addresses) if had else ""

@@ -204,9 +204,12 @@ class LinuxL3(L3Driver, HostPorts, HostFaults):
 
         def write() -> None:
             wanted.forget_ports(port.device for port in gone)
-            wanted.put_ports(after.values())
+            wanted.put_ports(port for port in after.values() if port != before.get(port.device))
 
-        self._change(wanted, _all(before.values()), _all(after.values()), write)
+        elements = _all(after.values())
+        self._change(
+            wanted, elements if before == after else _all(before.values()), elements, write
+        )
         had = {address for port in before.values() for address in port.addresses}
         have = {address for port in after.values() for address in port.addresses}
         end_connections(had - have)
@@ -236,9 +239,9 @@ class LinuxL3(L3Driver, HostPorts, HostFaults):
 
     def _refuse_strangers(self, wanted: Wanted, ports: Iterable[WantedPort]) -> None:
         for port in ports:
-            known = wanted.port(port.device)
-            if known is not None and known.vif_id != port.vif_id:
-                whose = f"the device of vif {known.vif_id}"
+            known = wanted.owner(port.device)
+            if known not in (None, port.vif_id):
+                whose = f"the device of vif {known}"
                 raise NameTaken(port.device, whose, f"the device of vif {port.vif_id}")
 
     # --- HostFaults -----------------------------------------------------------------------------

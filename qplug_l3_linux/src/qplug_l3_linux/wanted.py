@@ -7,6 +7,7 @@ import json
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property, lru_cache
 from typing import Any
 
 from netaddr import EUI, IPAddress, IPNetwork
@@ -79,7 +80,7 @@ class WantedPort:
     mac: EUI
     addresses: tuple[IPAddress, ...]
 
-    @property
+    @cached_property
     def elements(self) -> set[Element]:
         """What there is of it in the sets."""
         return of_port(self.device, self.mac, self.addresses)
@@ -126,9 +127,15 @@ class Wanted:
     # --- vifs ---
 
     def port(self, device: str) -> WantedPort | None:
-        """Return the vif whose device has that name."""
+        """Return what the vif is wanted to have whose device has that name."""
         row = self._rows.execute("SELECT * FROM ports WHERE device = ?", (device,)).fetchone()
-        return _port(row) if row else None
+        return _port(*row) if row else None
+
+    def owner(self, device: str) -> str | None:
+        """Return the vif whose device has that name."""
+        found = self._rows.execute("SELECT vif_id FROM ports WHERE device = ?", (device,))
+        row = found.fetchone()
+        return row[0] if row else None
 
     def ports(self, network_id: str | None = None) -> Iterator[WantedPort]:
         """Yield all vifs, or those of a network."""
@@ -136,7 +143,7 @@ class Wanted:
         if network_id is not None:
             query = "SELECT * FROM ports WHERE network_id = ?"
         for row in self._rows.execute(query, (network_id,)):
-            yield _port(row)
+            yield _port(*row)
 
     def put_ports(self, ports: Iterable[WantedPort]) -> None:
         """Write vifs down."""
@@ -201,11 +208,13 @@ def _network(row: sqlite3.Row) -> WantedNetwork:
     return WantedNetwork(**told | lists)
 
 
-def _port(row: sqlite3.Row) -> WantedPort:
+# When a host begins, each of its vifs is read some times.
+@lru_cache(maxsize=1 << 14)
+def _port(device: str, vif_id: str, network_id: str, mac: str, addresses: str) -> WantedPort:
     return WantedPort(
-        device=row["device"],
-        vif_id=row["vif_id"],
-        network_id=row["network_id"],
-        mac=mac_address(row["mac"]),
-        addresses=tuple(IPAddress(text) for text in row["addresses"].split()),
+        device=device,
+        vif_id=vif_id,
+        network_id=network_id,
+        mac=mac_address(mac),
+        addresses=tuple(IPAddress(text) for text in addresses.split()),
     )

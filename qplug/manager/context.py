@@ -23,6 +23,8 @@ class Context:
     request_id: str = field(default_factory=new_request_id)
     seconds: float | None = None
     """How long it waits for an operation, if that is less than the options allow."""
+    epoch: int | None = None
+    """The mark that whoever asks has on the instance it changes."""
     once: str | None = None
     """The id by which a service knows the request when it comes again."""
 

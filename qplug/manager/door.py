@@ -412,7 +412,8 @@ class Manager:
     # --- rights ---
 
     def _call(self, context: Context) -> Call:
-        return replace(self._chain.call(context.request_id, context.seconds), once=context.once)
+        call = self._chain.call(context.request_id, context.seconds)
+        return replace(call, once=context.once, epoch=context.epoch)
 
     def _changing(self, context: Context) -> Call:
         """Return the start of an operation that changes something, after a look at others'."""

@@ -67,6 +67,7 @@ class FixedIps:
         check_wanted(network, asked)
         with all_or_nothing() as undo:
             known = self._begin(call, instance_id, undo)
+            call = replace(call, epoch=known.epoch)
             record = _vif_on(known, network, vif_id)
             if any(a.address == wanted for a in record.allocations):
                 raise FixedIpAlreadyInUse(str(wanted), "the instance has it already")
@@ -115,6 +116,7 @@ class FixedIps:
         refuse_fixed_pairs(self._chain)
         with all_or_nothing() as undo:
             known = self._begin(call, instance_id, undo)
+            call = replace(call, epoch=known.epoch)
             record, gone = _holder(known, address, vif_id)
             self._chain.refuse_other_drivers(record.network)
             after = _with(record, [a for a in record.allocations if a is not gone])

@@ -225,10 +225,14 @@ class Hosts:
         """Serve a vif of a network of this host, or leave nothing of that.
 
         :param together: the ids of the vifs that are made with it, or not at all
+        :raises VifNotFound: it is being made no more
         """
         with all_or_nothing() as undo:
             ids = {host.vif_id, *together}
             self._serve_here(call, self._mine(call, network), host, ids, undo)
+            mark = self._chain.store.search.mark_of(call, host.vif_id)
+            if mark is None or mark[0] == "deleting":  # who asked has given up before this was done
+                raise VifNotFound(host.vif_id)
 
     def _serve_here(
         self, call: Call, network: Network, host: DhcpHost, together: Collection[str], undo: Undo
@@ -323,6 +327,27 @@ class Hosts:
             self._tell(call, network, changed)
         for host in removed:
             self._forget(call, network, host)
+        for host in changed:
+            if call.epoch is not None:
+                self._correct(call, network, host)
+
+    def _correct(self, call: Call, network: Network, told: DhcpHost) -> None:
+        """Serve a vif as it is by now, if whoever asked has given up before this was done.
+
+        Who works on it by now may have told of it before that, and not tell again.
+        """
+        search, late = self._chain.store.search, self._chain.overtime(call)
+        mark = search.mark_of(late, told.vif_id)
+        if mark == ("updating", call.epoch):
+            return
+        while mark is not None and mark[0] == "updating" and late.remaining() > PAUSE:
+            time.sleep(PAUSE)
+            mark = search.mark_of(late, told.vif_id)
+        record = search.vif(late, told.vif_id)
+        if record is None:
+            self._forget(late, network, told)
+        elif dhcp_host(record) != told:
+            self._tell(late, network, [dhcp_host(record)])
 
     # --- devices ---
 

@@ -67,6 +67,9 @@ class Call:
     once: str | None = None
     """The id of a request that is not to be done twice, which whoever does it writes down."""
 
+    epoch: int | None = None
+    """The mark of the instance that is changed; who does a part of it late finds another one."""
+
     observed: Callable[[str, BaseException | None], object] = field(
         default=lambda *_: None, compare=False, repr=False
     )

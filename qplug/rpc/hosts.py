@@ -39,7 +39,11 @@ class HostsOnBus(OtherHosts):
         given, _ = wanted.encoded(*args, **kwargs)
         seconds = max(0.1, call.remaining())
         context = Context(
-            is_admin=True, user_id="qplug-manager", request_id=call.request_id, seconds=seconds
+            is_admin=True,
+            user_id="qplug-manager",
+            request_id=call.request_id,
+            seconds=seconds,
+            epoch=call.epoch,
         )
         try:
             reply = self._bus.ask(

@@ -113,6 +113,13 @@ class Search:
         found = self._database.read(call, lambda tx: vifs_with_id.read(tx, vif=vif_id))
         return found[0] if found else None
 
+    def mark_of(self, call: Call, vif_id: str) -> tuple[str, int] | None:
+        """Return state and epoch of a vif's instance; ``None`` if there is none."""
+        marks = sa.select(instances.c.state, instances.c.epoch)
+        query = marks.join_from(vifs, instances, instances.c.id == vifs.c.instance_id)
+        found = self._database.select(call, query.where(vifs.c.id == vif_id))
+        return (found[0].state, found[0].epoch) if found else None
+
     def unfinished_vifs(self, call: Call, network_id: str) -> Collection[str]:
         """Return the ids of a network's vifs that are being made, or changed."""
         works = sa.or_(vifs.c.state == "building", instances.c.state == "updating")

@@ -6,9 +6,10 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 from functools import partial
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -152,6 +153,28 @@ def test_a_dead_host_stops_no_deallocation_and_does_its_part_when_it_is_back(
     until(lambda: list(far.get_pending()) == [])
     assert list(far.audit()) == []
     assert [v.id for v in _vifs(far, other)] == list(one.served[network.id])
+
+
+def test_what_a_host_does_after_who_asked_gave_up_leaves_nothing(fleet: Fleet) -> None:
+    one, two = fleet.host("host-1"), fleet.host("host-2", timeout=4)
+    one.start()
+    network = fleet.api().create(network_spec("10.0.0.0/24"))
+    far, guest = fleet.local("host-2"), instance()
+    info = far.allocate_for_instance(guest)
+    two.start()
+    one.process.send_signal(signal.SIGSTOP)
+    with ThreadPoolExecutor(2) as threads:
+        asked: list[Future[Any]] = [
+            threads.submit(far.allocate_for_instance, instance()),
+            threads.submit(far.add_fixed_ip_to_instance, guest.id, "blue"),
+        ]
+        refused = [each.exception() for each in asked]
+    assert {type(each) for each in refused} == {HostUnavailable}
+    one.process.send_signal(signal.SIGCONT)
+    until(lambda: one.log.count(" serve_vif(") == 2 and " tell_vifs(" in one.log)
+    until(lambda: list(far.audit()) == [], 30)
+    (served,) = one.served[network.id].values()
+    assert list(served.addresses) == [_ip(one_.address) for one_ in info.fixed_ips()]
 
 
 def test_d18_a_network_without_a_host_gets_one(fleet: Fleet) -> None:

@@ -36,6 +36,9 @@ LOG = logging.getLogger(__name__)
 RETRIES = 2
 """How often oslo.messaging connects again for one message, before we are told."""
 
+AT_ONCE = 5.0
+"""Seconds in which a service that is there says so."""
+
 PAUSE = 0.2
 """Seconds before a message is sent again that could not be delivered."""
 
@@ -159,10 +162,29 @@ class Bus:
                 if in_vain or time.monotonic() + PAUSE >= again_until:
                     raise
                 LOG.info("%s %s is sent again: %s", context.request_id, operation, error)
+                if hope is None and isinstance(error.__cause__, self.messaging.MessagingTimeout):
+                    self._refuse_absent(host)
             time.sleep(PAUSE)
         if "failure" in reply:
             raise failure_of(reply["failure"])  # also where it says that something is unavailable
         return reply
+
+    def _refuse_absent(self, host: str | None) -> None:
+        """Refuse to wait for a queue that nobody reads.
+
+        A service says of nonsense that it is, at once: it comes by the way of hops, for which there
+        are workers however many requests there are.
+
+        :raises ServiceUnavailable: none is there
+        """
+        rpc = self.messaging.get_rpc_client(self.transport, self.target(host, is_hop=True))
+        try:
+            rpc.prepare(timeout=AT_ONCE, retry=RETRIES).call({}, "invoke", text="", signature="")
+        except self.messaging.MessagingTimeout as error:
+            service = f"the service of host '{host}'" if host else "a manager service"
+            raise ServiceUnavailable(service, "no qplug-manager is running") from error
+        except self._failures as error:
+            LOG.info("nobody knows whether a service is there: %s", masked(str(error)))
 
     def _asked(self, message: Message, target: Any, seconds: float) -> Mapping[str, Json]:
         text = message.text()

@@ -25,6 +25,7 @@ from qplug.errors import (
     NetworkOnOtherHost,
     NoMoreFixedIps,
     ResultLost,
+    ServiceUnavailable,
 )
 from qplug.factory import create_manager
 from qplug.manager import Context
@@ -447,6 +448,22 @@ def test_a_cached_network_info_that_is_wrong_is_healed(fleet: Fleet) -> None:
     until(lambda: fleet.cached_info(guest.id) == cached)
 
 
+def test_cached_network_info_is_healed_for_services_that_are_dead(fleet: Fleet) -> None:
+    one, two = fleet.host("host-1"), fleet.host("host-2")
+    one.start()
+    two.start()
+    api = fleet.api()
+    api.create(network_spec("10.0.0.0/24"))
+    guests = [instance() for _ in range(8)]
+    for guest in guests:
+        api.allocate_for_instance(guest)
+    cached = [fleet.cached_info(guest.id) for guest in guests]
+    two.kill()
+    for guest in guests:
+        fleet.spoil_info(guest.id)
+    until(lambda: [fleet.cached_info(guest.id) for guest in guests] == cached)
+
+
 # --- the command line -----------------------------------------------------------------------------
 
 
@@ -502,6 +519,19 @@ def test_via_a_service_that_is_not_there_one_sentence_says_so(fleet: Fleet) -> N
     assert ended.returncode == 1
     assert "a manager service does not answer" in ended.stderr
     assert len(ended.stderr.splitlines()) == 1
+
+
+def test_a_queue_that_nobody_reads_any_more_is_not_waited_for_long(fleet: Fleet) -> None:
+    one = fleet.host("host-1")
+    one.start()
+    api = fleet.api(host="host-1")
+    assert list(api.get_all()) == []
+    one.kill()
+    for ask in (api.get_all, api.init_host):  # of any service, and of the one of a host
+        begun = time.monotonic()
+        with pytest.raises(ServiceUnavailable, match="no qplug-manager is running"):
+            ask()
+        assert time.monotonic() - begun < 15  # of 50 seconds
 
 
 def test_without_the_file_of_keys_one_sentence_says_so(fleet: Fleet) -> None:

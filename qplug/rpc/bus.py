@@ -36,6 +36,9 @@ LOG = logging.getLogger(__name__)
 RETRIES = 2
 """How often oslo.messaging connects again for one message, before we are told."""
 
+REPLIES_STAY = 60
+"""Seconds for which the broker keeps the queue of a caller that is gone: a command has one each."""
+
 AT_ONCE = 5.0
 """Seconds in which a service that is there says so."""
 
@@ -97,9 +100,13 @@ class Bus:
         wrong = (self.messaging.InvalidTransportURL, self.messaging.DriverLoadFailure)
         try:
             self._register_options()
-            return self.messaging.get_rpc_transport(self.conf, url=self.conf.rpc.transport_url)
+            found = self.messaging.get_rpc_transport(self.conf, url=self.conf.rpc.transport_url)
         except wrong as error:
             raise ConfigInvalid("[rpc] transport_url", masked(str(error))) from error
+        if "oslo_messaging_rabbit" in self.conf:  # which the driver registers
+            group = {"group": "oslo_messaging_rabbit"}
+            self.conf.set_default("rabbit_transient_queues_ttl", REPLIES_STAY, **group)
+        return found
 
     def _register_options(self) -> None:
         for group, module in GLOBAL.items():

@@ -18,6 +18,7 @@ from doors import ADMIN, OPERATIONS, network_and_instance
 from oslo_config.cfg import ConfigOpts
 
 from qplug.api import NetworkApi
+from qplug.config import load_config
 from qplug.errors import (
     BusRefused,
     ConfigInvalid,
@@ -551,6 +552,23 @@ def test_a_url_that_is_none_is_a_wrong_option(bus_conf: ConfigOpts, url: str) ->
     bus_conf.set_override("transport_url", url, "rpc")
     with _remote(bus_conf) as api, pytest.raises(ConfigInvalid, match="transport_url"):
         api.ask("get_all_networks", {}, ADMIN, seconds=2)
+
+
+def test_the_broker_forgets_callers_that_are_gone_soon_unless_an_operator_wants_otherwise(
+    tmp_path: Path,
+) -> None:
+    file = tmp_path / "qplug.conf"
+    file.write_text("[rpc]\ntransport_url = rabbit://127.0.0.1:1/\n")
+    assert _seconds_kept(file) == 60
+    with file.open("a") as more:
+        more.write("[oslo_messaging_rabbit]\nrabbit_transient_queues_ttl = 900\n")
+    assert _seconds_kept(file) == 900
+
+
+def _seconds_kept(file: Path) -> int:
+    with _remote(load_config([str(file)])) as bus:
+        assert bus.transport
+        return int(bus.conf.oslo_messaging_rabbit.rabbit_transient_queues_ttl)
 
 
 class _remote:  # noqa: N801  # used like a function

@@ -95,7 +95,7 @@ INSTANCE = ("id", "project_id", "name", "zone", "host", "rxtx_factor")
 VIF = ("id", "mac", "network_id", "instance_id", "project_id")
 INFO = ("network", "mac", "addresses")
 INFO_JSON = ("id", "address", "network", "meta")
-SERVICE = ("host", "networks", "silent_for", "version", "started_at", "seen_at", "worker")
+SERVICE = ("host", "alive", "networks", "silent_for", "version", "started_at", "pid")
 DEVICE = ("device", "vif_id", "netns", "interface")
 DHCP_HOST = ("mac", "addresses", "vif_id")
 LEASE = ("address", "mac", "expires", "hostname", "client_id")
@@ -160,13 +160,12 @@ def instance_row(instance: "Instance") -> tuple[Any, ...]:
     return tuple(getattr(instance, name) for name in INSTANCE)
 
 
-def service_row(service: "Service") -> tuple[Any, ...]:
-    """Return the columns of ``SERVICE``, the silence in seconds."""
-    found = {name: getattr(service, name) for name in SERVICE}
-    found["silent_for"] = round(service.silent_for, 1)
-    for name in ("started_at", "seen_at"):
-        found[name] = f"{found[name]:%Y-%m-%dT%H:%M:%SZ}"
-    return tuple(found.values())
+def service_row(service: "Service", heartbeat: float) -> tuple[Any, ...]:
+    """Return the columns of ``SERVICE``, the silence in seconds, as is the heartbeat."""
+    alive, silence = service.is_alive(heartbeat), round(service.silent_for, 1)
+    started = f"{service.started_at:%Y-%m-%dT%H:%M:%SZ}"
+    counts = (service.networks, silence, service.version, started)
+    return (service.host, alive, *counts, service.pid)
 
 
 def vif_row(vif: "Vif") -> tuple[Any, ...]:

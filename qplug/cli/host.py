@@ -12,16 +12,18 @@ LOG = logging.getLogger(__name__)
 
 
 class HostList(Printed, Lister):
-    """List the manager services that share the store, and when each was last heard of.
+    """List the manager services that share the store, and for how many seconds each was silent.
 
-    One that has been silent for six heartbeats is taken for dead.
+    One that has been silent for six heartbeats, by [service] heartbeat, is taken for dead.
     """
 
     columns = columns.SERVICE
 
     def take_action(self, parsed_args: Namespace) -> Rows:
         """List them."""
-        return self.columns, map(columns.service_row, self.api.get_services())
+        heartbeat = float(self.app.conf.service.heartbeat)
+        found = self.api.get_services()
+        return self.columns, (columns.service_row(one, heartbeat) for one in found)
 
 
 class HostInit(ManagerCommand):

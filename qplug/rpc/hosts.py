@@ -14,9 +14,6 @@ from qplug.rpc.operations import operations
 from qplug.rpc.values import decoded
 from qplug.store import Store
 
-MISSED = 6
-"""Heartbeats without which a service is taken for dead."""
-
 
 class HostsOnBus(OtherHosts):
     """Knows from the store who is there."""
@@ -66,7 +63,7 @@ class HostsOnBus(OtherHosts):
         found = self._store.services.of(call, host)
         if found is None:
             raise HostUnavailable(host, "none is running")
-        if found.silent_for > MISSED * float(self._conf.service.heartbeat):
+        if not found.is_alive(float(self._conf.service.heartbeat)):
             raise HostUnavailable(host, f"it was last heard of {found.silent_for:.0f} s ago")
 
     def close(self) -> None:

@@ -18,9 +18,9 @@ from qplug.manager import Context
 from qplug.model import Call
 from qplug.rpc.bus import Bus
 from qplug.rpc.endpoint import Endpoint
-from qplug.rpc.hosts import MISSED
 from qplug.service.jobs import Job
 from qplug.service.metrics import Metrics, Pages
+from qplug.store.services import MISSED
 
 LOG = logging.getLogger(__name__)
 
@@ -102,7 +102,7 @@ class ManagerService:
         found = self._store.services.of(self._call(), self.host)
         if found is None or self._store.services.is_dead(found):
             return
-        if found.silent_for <= MISSED * float(self.conf.service.heartbeat):
+        if found.is_alive(float(self.conf.service.heartbeat)):
             raise HostServed(self.host, found.worker)
 
     def _listen(self) -> None:
@@ -167,9 +167,9 @@ class ManagerService:
 
     def _heal(self) -> None:
         """Make cached network info right; services share the instances among themselves."""
-        longest = MISSED * float(self.conf.service.heartbeat)
+        heartbeat = float(self.conf.service.heartbeat)
         there = self._store.services.all(self._call())
-        alive = [one.host for one in there if one.silent_for <= longest]
+        alive = [one.host for one in there if one.is_alive(heartbeat)]
         mine = alive.index(self.host) if self.host in alive else 0
         for instance in self.manager.get_all_instances(self._admin()):
             if self._stopping.is_set():

@@ -14,6 +14,9 @@ from qplug.store.marks import Marks
 from qplug.store.tables import networks, services
 from qplug.store.worker import Worker
 
+MISSED = 6
+"""Heartbeats without which a service is taken for dead."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Service:
@@ -30,6 +33,18 @@ class Service:
     """Seconds since it was last heard of, by the database's clock."""
     networks: int
     """How many it is to serve."""
+
+    def is_alive(self, heartbeat: float) -> bool:
+        """Say whether it was heard of lately.
+
+        :param heartbeat: seconds from one sign of life to the next
+        """
+        return self.silent_for <= MISSED * heartbeat
+
+    @property
+    def pid(self) -> int:
+        """The number of its process on its host."""
+        return Worker.parsed(self.worker).pid
 
 
 class ServiceStore:

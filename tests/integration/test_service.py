@@ -508,6 +508,28 @@ def test_the_command_line_has_the_same_answers_and_exit_codes_via_a_service(flee
     both("network delete blue")
 
 
+def test_the_list_of_hosts_says_who_is_alive(fleet: Fleet) -> None:
+    one, two = fleet.host("host-1"), fleet.host("host-2")
+    one.start()
+    two.start()
+    fleet.api().create(network_spec("10.0.0.0/24"))
+    two.kill()
+    until(lambda: fleet.api().get_services()[1].silent_for > 3)
+    listed = subprocess.run(
+        [*QPLUG, "--config-file", str(one.file), "host", "list", "-f", "json"],
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    rows = json.loads(listed.stdout)
+    assert [(row["host"], row["alive"], row["pid"]) for row in rows] == [
+        ("host-1", True, one.process.pid),
+        ("host-2", False, two.process.pid),
+    ]
+    assert sum(row["networks"] for row in rows) == 1
+    assert one.stop() == 0
+
+
 def test_via_a_service_that_is_not_there_one_sentence_says_so(fleet: Fleet) -> None:
     one = fleet.host("host-1", timeout=1)
     ended = subprocess.run(

@@ -38,7 +38,7 @@ def test_all_commands_from_one_machine_to_three_run_as_written(tmp_path: Path) -
     )
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr
     said = done.stdout
-    assert re.search(r"\| net-3 +\| +0 \|", said)
+    assert re.search(r"\| net-3 +\| True +\| +0 \|", said)
     assert "leased 10.30.0.2\n" in said
     refused = [line for line in said.splitlines() if "error" in line]
     assert len(refused) == 2

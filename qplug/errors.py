@@ -619,6 +619,17 @@ class HostUnavailable(Unavailable):
 
 
 @dataclass(eq=False)
+class NetworkMoved(Unavailable):
+    """A network was given to another host while something was done for it on this one."""
+
+    network: str
+    host: str
+
+    def sentence(self) -> str:
+        return f"network '{self.network}' was just moved to host '{self.host}'; try again"
+
+
+@dataclass(eq=False)
 class RequestRunning(Unavailable):
     """A repeated request is still being worked on where it came first."""
 

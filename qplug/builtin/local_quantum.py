@@ -124,14 +124,15 @@ class LocalQuantum(QuantumDriver, AddressPairs):
         """Make the attachment's port; the database keeps it from having two."""
         row = _port_row(network_id, request)
         values = {f"new_{name}": value for name, value in row.items()} | {"project": project_id}
-        try:
-            if self._database.write(call, lambda tx: tx.execute(attached, values).rowcount):
-                return str(row["id"])
-        except IntegrityError:
-            found = self.port_by_attachment(call, project_id, network_id, request.attachment)
-            if found is not None:
-                return found
-        raise NetworkNotFound(network_id, project_id)
+        while True:
+            try:
+                if self._database.write(call, lambda tx: tx.execute(attached, values).rowcount):
+                    return str(row["id"])
+                raise NetworkNotFound(network_id, project_id)
+            except IntegrityError:
+                found = self.port_by_attachment(call, project_id, network_id, request.attachment)
+                if found is not None:
+                    return found  # else it was detached between the two
 
     def detach_port(self, call: Call, project_id: str, network_id: str, port_id: str) -> bool:
         """Delete the port."""

@@ -8,7 +8,13 @@ from dataclasses import replace
 from netaddr import IPAddress
 
 from qplug.contracts import ActiveLeases, HostPorts
-from qplug.errors import HostUnavailable, NetworkOnOtherHost, NotSupported, VifNotFound
+from qplug.errors import (
+    HostUnavailable,
+    NetworkMoved,
+    NetworkOnOtherHost,
+    NotSupported,
+    VifNotFound,
+)
 from qplug.manager.chain import Chain, step
 from qplug.manager.elsewhere import OtherHost
 from qplug.manager.requests import check_text
@@ -113,6 +119,7 @@ class Hosts:
         told = self._restore(call, network)
         self._translate(call, network)
         self._catch_up(call, network, told)
+        self._leave_moved(call, network)
 
     def hosts_of(self, call: Call, network: Network) -> Sequence[DhcpHost]:
         """Return all that a network serves, be it only just made."""
@@ -177,7 +184,9 @@ class Hosts:
     def change_here(self, call: Call, before: Network, after: Network) -> None:
         """Serve a network of this host with the subnets it has from now on, or as before."""
         with all_or_nothing() as undo:
-            self.serve_changed(call, before, self._mine(call, after), undo)
+            network = self._mine(call, after)
+            self.serve_changed(call, before, network, undo)
+            self._leave_moved(call, network)
             if before.has_gateway and not after.has_gateway:
                 with step(call, "l3", "disabling NAT"):
                     self._chain.l3.disable_nat(call, after)
@@ -207,7 +216,9 @@ class Hosts:
         network, host, late = record.network, dhcp_host(record), self._chain.overtime
         ids = {record.vif.id, *together}
         if (there := self._there(network)) is None:
-            self._serve_here(call, self._hosted(call, network), host, ids, undo)
+            network = self._hosted(call, network)
+            self._serve_here(call, network, host, ids, undo)
+            self._leave_moved(call, network)
             return
         undo.add(
             "the gateway could not be taken back",
@@ -229,7 +240,9 @@ class Hosts:
         """
         with all_or_nothing() as undo:
             ids = {host.vif_id, *together}
-            self._serve_here(call, self._mine(call, network), host, ids, undo)
+            network = self._mine(call, network)
+            self._serve_here(call, network, host, ids, undo)
+            self._leave_moved(call, network)
             mark = self._chain.store.search.mark_of(call, host.vif_id)
             if mark is None or mark[0] == "deleting":  # who asked has given up before this was done
                 raise VifNotFound(host.vif_id)
@@ -296,7 +309,9 @@ class Hosts:
         if (there := self._there(network)) is not None:
             there.tell(call, network, changed=[host])
         else:
-            self._tell(call, self._hosted(call, network), [host])
+            network = self._hosted(call, network)
+            self._tell(call, network, [host])
+            self._leave_moved(call, network)
 
     def forget(self, call: Call, record: VifRecord) -> None:
         """Have DHCP answer a vif no longer, and nothing come from it."""
@@ -325,6 +340,7 @@ class Hosts:
         network = self._mine(call, network)
         if changed:
             self._tell(call, network, changed)
+            self._leave_moved(call, network)
         for host in removed:
             self._forget(call, network, host)
         for host in changed:
@@ -480,7 +496,7 @@ class Hosts:
         there = self._there(moved)
         if there is not None:
             there.ready(call)
-        self._stop_before(call, network)
+        is_stopped = self._stop_before(call, network)
         store = self._chain.store.networks
         waited(call, lambda: store.move(call, network, host))
         with all_or_nothing() as undo:
@@ -493,17 +509,40 @@ class Hosts:
                 f"network {network.id} stays host '{host}'s",
                 lambda: store.move(late(call), moved, network.host),
             )
+            if is_stopped:  # who found it there before it was moved may have served a vif since
+                self._stop_before(call, network)
             self._restore_on(call, moved)
         return moved
 
-    def _stop_before(self, call: Call, network: Network) -> None:
-        """Have the old host serve a network no longer, as far as it can be asked."""
+    def _stop_before(self, call: Call, network: Network) -> bool:
+        """Have the old host serve a network no longer, and say whether it could be asked."""
         if not self._serves or network.host is None:
-            return
+            return False
         try:
             self.stop(call, network)
         except HostUnavailable as error:
             LOG.warning("network %s is moved all the same: %s", network.label, error)
+            return False
+        return True
+
+    def _leave_moved(self, call: Call, network: Network) -> None:
+        """Serve a network no longer that was moved while it was served.
+
+        Whoever moves it has this host stop before and after it is recorded, so a host that looks
+        again when it has done something either finds it moved, or is stopped later.
+
+        :raises NetworkMoved: so it was
+        """
+        if self._chain.other_hosts is None or not self._serves:
+            return
+        late, store = self._chain.overtime(call), self._chain.store.networks
+        now = store.find(late, network.id, hidden=True)
+        if now.host in (None, self._here):
+            return
+        self._stop(late, replace(network, host=self._here))
+        if store.find(late, network.id, hidden=True).host == self._here:  # and back
+            self._restore(late, replace(network, host=self._here))
+        raise NetworkMoved(now.label, str(now.host))
 
     def _restore_on(self, call: Call, network: Network) -> None:
         if not self._serves or network.host is None:
@@ -516,10 +555,11 @@ class Hosts:
     def _mine(self, call: Call, network: Network) -> Network:
         """Return a network with the host that it has by now, which must be this one.
 
-        :raises NetworkOnOtherHost: it has been moved
+        :raises NetworkMoved: it has been moved
         """
         found = self._chain.store.networks.find(call, network.id, hidden=True)
-        self._refuse_not_here(found)
+        if found.host not in (None, self._here):
+            raise NetworkMoved(found.label, str(found.host))
         return replace(network, host=found.host)
 
     def _there(self, network: Network) -> OtherHost | None:

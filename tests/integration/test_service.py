@@ -5,10 +5,12 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 from functools import partial
+from itertools import cycle
 from typing import Any
 from uuid import uuid4
 
@@ -24,6 +26,7 @@ from qplug.errors import (
     NetworkNotFound,
     NetworkOnOtherHost,
     NoMoreFixedIps,
+    QplugError,
     ResultLost,
     ServiceUnavailable,
 )
@@ -269,6 +272,55 @@ def _tried(api: NetworkApi, wanted: NetworkRequest) -> Exception | None:
     except HostUnavailable as error:
         return error
     return None
+
+
+def test_a_network_that_moves_while_instances_come_and_go_leaves_nothing_behind(
+    fleet: Fleet,
+) -> None:
+    hosts = [fleet.host(f"host-{n}") for n in (1, 2, 3)]
+    for host in hosts:
+        host.launch()
+    for host in hosts:
+        host.wait_ready()
+    network = fleet.api().create(network_spec("10.0.0.0/16"))
+    apis = [fleet.api(host=f"client-{n}") for n in range(4)]
+    over = time.monotonic() + 8
+    answers: Counter[str] = Counter()
+
+    def moving() -> None:
+        for host in cycle(hosts):
+            if time.monotonic() > over:
+                return
+            answers[_name_of(partial(fleet.api().move, "blue", host.name))] += 1
+
+    def living(api: NetworkApi) -> None:
+        while time.monotonic() < over:
+            guest = instance()
+            answers[_name_of(partial(api.allocate_for_instance, guest))] += 1
+            if answers["done"] % 2:
+                answers[_name_of(partial(api.deallocate_for_instance, guest.id))] += 1
+
+    with ThreadPoolExecutor(5) as threads:
+        for each in [threads.submit(moving), *(threads.submit(living, api) for api in apis)]:
+            each.result()
+    assert answers.keys() <= {"done", "NetworkMoved", "NetworkHasHost", "NetworkInTransition"}
+    api = fleet.api()
+    until(lambda: all(work.state == "released" for work in api.get_pending()), 60)
+    until(lambda: list(api.audit()) == [])
+    there = {vif.id for guest in api.get_all_instances() for vif in _vifs(api, guest)}
+    (owner,) = (host for host in hosts if host.name == api.get("blue").host)
+    assert set(owner.served[network.id]) == there
+    assert owner.gateways == {network.id}
+    for host in hosts:
+        assert host is owner or (host.served, host.gateways) == ({}, set())
+
+
+def _name_of(work: Callable[[], object]) -> str:
+    try:
+        work()
+    except QplugError as error:
+        return type(error).__name__
+    return "done"
 
 
 # --- a service's life -----------------------------------------------------------------------------

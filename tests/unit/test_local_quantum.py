@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import closing
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -59,6 +60,23 @@ def test_one_attachment_from_many_threads_at_once_is_one_port(driver: LocalQuant
     ports = race([lambda: driver.attach_port(call(), PROJECT, network, request)] * 8)
     assert len(set(map(str, ports))) == 1
     assert [port.id for port in driver.ports(call(), PROJECT, network)] == ports[:1]
+
+
+def test_an_attachment_that_is_detached_while_it_is_attached_gets_a_port(
+    driver: LocalQuantum, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    network, request = made(driver), PortRequest(attachment="vif-1")
+    before = driver.attach_port(call(), PROJECT, network, request)
+    look = driver.port_by_attachment
+
+    def too_late(*args: Any) -> str | None:
+        driver.detach_port(call(), PROJECT, network, before)
+        return look(*args)
+
+    monkeypatch.setattr(driver, "port_by_attachment", too_late)
+    after = driver.attach_port(call(), PROJECT, network, request)
+    assert [port.id for port in driver.ports(call(), PROJECT, network)] == [after]
+    assert after != before
 
 
 def test_attaching_and_detaching_take_one_statement(

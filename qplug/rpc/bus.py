@@ -39,8 +39,8 @@ RETRIES = 2
 REPLIES_STAY = 60
 """Seconds for which the broker keeps the queue of a caller that is gone: a command has one each."""
 
-AT_ONCE = 5.0
-"""Seconds in which a service that is there says so."""
+SOON = 15.0
+"""Seconds in which a service that is there says so, or one that is just started anew."""
 
 PAUSE = 0.2
 """Seconds before a message is sent again that could not be delivered."""
@@ -186,7 +186,7 @@ class Bus:
         """
         rpc = self.messaging.get_rpc_client(self.transport, self.target(host, is_hop=True))
         try:
-            rpc.prepare(timeout=AT_ONCE, retry=RETRIES).call({}, "invoke", text="", signature="")
+            rpc.prepare(timeout=SOON, retry=RETRIES).call({}, "invoke", text="", signature="")
         except self.messaging.MessagingTimeout as error:
             service = f"the service of host '{host}'" if host else "a manager service"
             raise ServiceUnavailable(service, "no qplug-manager is running") from error

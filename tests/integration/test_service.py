@@ -605,7 +605,7 @@ def test_a_queue_that_nobody_reads_any_more_is_not_waited_for_long(fleet: Fleet)
         begun = time.monotonic()
         with pytest.raises(ServiceUnavailable, match="no qplug-manager is running"):
             ask()
-        assert time.monotonic() - begun < 15  # of 50 seconds
+        assert time.monotonic() - begun < 25  # of 50 seconds
 
 
 def test_without_the_file_of_keys_one_sentence_says_so(fleet: Fleet) -> None:

@@ -3,12 +3,12 @@
 ``QPLUG_TEST_UPGRADE_FROM`` names another revision.
 """
 
+import operator
 import os
 import random
 import subprocess
 import sys
 import threading
-import time
 from collections import Counter
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
@@ -75,7 +75,7 @@ def test_hosts_are_upgraded_one_after_the_other_while_requests_go_on(
                     host.start()
                     # Callers are upgraded after the first service, and others never.
                     going = going or guests.begin(threads)
-                    time.sleep(1)  # whoever was refused meanwhile has been told so
+                    guests.settle()
                     refused = guests.refused
                     guests.come_and_go(40)
                     come_and_go(hosts, older)
@@ -122,6 +122,7 @@ class Guests:
         self.over = threading.Event()
         self.answers: Counter[str] = Counter()
         self._apis = apis
+        self._lives = [0] * len(apis)
 
     def begin(self, threads: ThreadPoolExecutor) -> list[Future[None]]:
         """Begin."""
@@ -136,6 +137,13 @@ class Guests:
         """Wait until that many more instances did."""
         before = self.answers["lived"]
         until(lambda: self.answers["lived"] >= before + count, 60)
+
+    def settle(self) -> None:
+        """Wait until each has lived since: whoever was refused meanwhile has been told so."""
+        before = list(self._lives)
+        until(
+            lambda: all(now > then + 1 for now, then in zip(self._lives, before, strict=True)), 60
+        )
 
     def _live(self, api: NetworkApi, number: int) -> None:
         chance = random.Random(number)
@@ -152,6 +160,7 @@ class Guests:
                 answer = f"bug {type(error).__name__}: {error}"
             self.answers[answer] += 1
             until(partial(self._is_freed, api, guest), 60)
+            self._lives[number] += answer == "lived"
 
     def _is_freed(self, api: NetworkApi, guest: Instance) -> bool:
         try:

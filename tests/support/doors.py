@@ -7,7 +7,7 @@ from uuid import uuid4
 
 from netaddr import IPAddress
 
-from qplug.errors import NothingPending, NotSupported
+from qplug.errors import NothingPending, NotSupported, VifNotFound
 from qplug.manager import Context, Manager
 from qplug.model import DhcpHost, Instance, Network, Plug, mac_address
 from qplug.testing.values import network_spec
@@ -27,6 +27,12 @@ def _drop_nothing(manager: Manager, context: Context) -> None:
     """Drop what is not pending, which who may do so is told."""
     with suppress(NothingPending):
         manager.drop_pending(context, "req-nothing")
+
+
+def _unknown(operation: Callable[..., object], *arguments: object) -> None:
+    """Do what refuses a vif that there is not."""
+    with suppress(VifNotFound):
+        operation(*arguments)
 
 
 def _unsupported(operation: Callable[..., object], *arguments: object) -> None:
@@ -82,7 +88,7 @@ OPERATIONS: dict[str, Operation] = {
     "get_dhcp_hosts": lambda m, c, n, i: m.get_dhcp_hosts(c, n.id),
     "get_dhcp_domain": lambda m, c, n, i: m.get_dhcp_domain(c, n.id),
     "get_dhcp_leases": lambda m, c, n, i: _unsupported(m.get_dhcp_leases, c, n.id),
-    "serve_vif": lambda m, c, n, i: m.serve_vif(c, n, HOST),
+    "serve_vif": lambda m, c, n, i: _unknown(m.serve_vif, c, n, HOST),
     "tell_vifs": lambda m, c, n, i: m.tell_vifs(c, n, [HOST], [HOST]),
     "change_served": lambda m, c, n, i: m.change_served(c, n, n),
     "remove_gateway": lambda m, c, n, i: m.remove_gateway(c, n),

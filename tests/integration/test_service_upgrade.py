@@ -140,10 +140,8 @@ class Guests:
 
     def settle(self) -> None:
         """Wait until each has lived since: whoever was refused meanwhile has been told so."""
-        before = list(self._lives)
-        until(
-            lambda: all(now > then + 1 for now, then in zip(self._lives, before, strict=True)), 60
-        )
+        enough = [lived + 2 for lived in self._lives]
+        until(lambda: all(map(operator.ge, self._lives, enough)), 60)
 
     def _live(self, api: NetworkApi, number: int) -> None:
         chance = random.Random(number)

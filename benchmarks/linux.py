@@ -213,6 +213,11 @@ def start(conf: Any) -> None:
         api.init_host()
         none = timed(api.init_host)
         use_many(make_engine(connection_url(conf)), api.get_all(), instances)
+        api.init_host()
+        subprocess.run(["pkill", "-9", "dnsmasq"], check=False)  # noqa: S607  # in our namespace
+        run("nft", "flush", "ruleset")
+        for made in api.get_all():
+            run("ip", "link", "delete", made.bridge)
         took = timed(api.init_host)
         print(f"start           {instances} instances on {networks} networks: {took / 1000:.2f} s")
         again = timed(api.init_host)

@@ -598,9 +598,9 @@ class BusRefused(ServiceUnavailable):
 
     def sentence(self) -> str:
         return (
-            f"{self.service} cannot be asked, as the message bus is refused or refuses: "
-            f"{self.reason}; compare [rpc] transport_url and [oslo_messaging_rabbit] with the "
-            "broker's users and certificate"
+            f"{self.service} cannot be asked: the message bus and this host do not accept each "
+            f"other ({self.reason}); compare [rpc] transport_url and [oslo_messaging_rabbit] with "
+            "the broker's users and certificate"
         )
 
 

@@ -186,10 +186,10 @@ class Hosts:
         with all_or_nothing() as undo:
             network = self._mine(call, after)
             self.serve_changed(call, before, network, undo)
-            self._leave_moved(call, network)
             if before.has_gateway and not after.has_gateway:
                 with step(call, "l3", "disabling NAT"):
                     self._chain.l3.disable_nat(call, after)
+        self._leave_moved(call, network)  # to undo that first would serve it here again
 
     def _serve_subnets(self, call: Call, network: Network) -> None:
         with step(call, "l3", "changing the gateway"):
@@ -343,9 +343,8 @@ class Hosts:
             self._leave_moved(call, network)
         for host in removed:
             self._forget(call, network, host)
-        for host in changed:
-            if call.epoch is not None:
-                self._correct(call, network, host)
+        for host in changed if call.epoch is not None else ():
+            self._correct(call, network, host)
 
     def _correct(self, call: Call, network: Network, told: DhcpHost) -> None:
         """Serve a vif as it is by now, if whoever asked has given up before this was done.
@@ -496,15 +495,14 @@ class Hosts:
         there = self._there(moved)
         if there is not None:
             there.ready(call)
-        is_stopped = self._stop_before(call, network)
-        store = self._chain.store.networks
-        waited(call, lambda: store.move(call, network, host))
+        store, late = self._chain.store.networks, self._chain.overtime
         with all_or_nothing() as undo:
-            late = self._chain.overtime
             undo.add(
                 f"network {network.id} is served by nobody",
                 lambda: self._restore_on(late(call), network),
             )
+            is_stopped = self._stop_before(call, network)
+            waited(call, lambda: store.move(call, network, host))
             undo.add(
                 f"network {network.id} stays host '{host}'s",
                 lambda: store.move(late(call), moved, network.host),
@@ -540,8 +538,9 @@ class Hosts:
         if now.host in (None, self._here):
             return
         self._stop(late, replace(network, host=self._here))
-        if store.find(late, network.id, hidden=True).host == self._here:  # and back
-            self._restore(late, replace(network, host=self._here))
+        again = store.find(late, network.id, hidden=True)
+        if again.host == self._here:  # it has been moved back
+            self.restore(late, again)
         raise NetworkMoved(now.label, str(now.host))
 
     def _restore_on(self, call: Call, network: Network) -> None:

@@ -23,6 +23,7 @@ from netaddr import IPAddress
 from qplug.api import NetworkApi
 from qplug.errors import (
     HostUnavailable,
+    NetworkInTransition,
     NetworkNotFound,
     NetworkOnOtherHost,
     NoMoreFixedIps,
@@ -272,6 +273,19 @@ def _tried(api: NetworkApi, wanted: NetworkRequest) -> Exception | None:
     except HostUnavailable as error:
         return error
     return None
+
+
+def test_a_move_that_is_refused_leaves_the_network_served_where_it_is(fleet: Fleet) -> None:
+    one, two = fleet.host("host-1", timeout=3), fleet.host("host-2", timeout=3)
+    one.start()
+    network = fleet.api().create(network_spec("10.0.0.0/24"))
+    vif = fleet.api().allocate_for_instance(instance())[0].id
+    two.start()
+    fleet.mark_updating(network.id)  # as by somebody who is at work, whom a move waits for
+    with pytest.raises(NetworkInTransition):
+        fleet.api().move("blue", "host-2")
+    assert (set(one.served[network.id]), one.gateways) == ({vif}, {network.id})
+    assert (two.served, two.gateways) == ({}, set())
 
 
 def test_a_network_that_moves_while_instances_come_and_go_leaves_nothing_behind(

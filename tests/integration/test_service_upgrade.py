@@ -154,7 +154,7 @@ class Guests:
                 answer = "lived"
             except Unavailable as error:
                 answer = type(error).__name__
-            except Exception as error:
+            except Exception as error:  # whatever it is, the test fails with its name
                 answer = f"bug {type(error).__name__}: {error}"
             self.answers[answer] += 1
             until(partial(self._is_freed, api, guest), 60)

@@ -336,6 +336,16 @@ class Fleet:
         query = "SELECT COUNT(*) FROM qplug_requests WHERE answer IS NULL"
         return int(self._rows(query)[0][0])
 
+    def mark_updating(self, network_id: str) -> None:
+        """Have a network in the hands of a process elsewhere, for an hour."""
+        change = (
+            "UPDATE qplug_networks SET state = 'updating', worker = 'elsewhere b pid:[1] 1 1', "
+            "epoch = epoch + 1, due = (SELECT MAX(seen_at) FROM qplug_services) + 3600 "
+            "WHERE id = :id"
+        )
+        with self.engine.begin() as tx:
+            assert tx.execute(sa.text(change), {"id": network_id}).rowcount == 1
+
     def cached_info(self, instance_id: str) -> Any:
         """Return the cached network info of an instance."""
         query = "SELECT network_info FROM qplug_instances WHERE id = :id"

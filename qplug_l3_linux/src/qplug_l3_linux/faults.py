@@ -100,7 +100,7 @@ class Looking:
         there = _by_device(self._elements(PS))
         bridge = links.get(network.bridge)
         for device, host in hosts.items():
-            wanted = wanted_port(network, host).elements
+            wanted = set(wanted_port(network, host).elements)
             found = there.get(device, set())
             if wanted != found:
                 yield _differing(network, host, wanted, found)

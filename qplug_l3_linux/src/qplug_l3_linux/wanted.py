@@ -81,9 +81,9 @@ class WantedPort:
     addresses: tuple[IPAddress, ...]
 
     @cached_property
-    def elements(self) -> set[Element]:
+    def elements(self) -> frozenset[Element]:
         """What there is of it in the sets."""
-        return of_port(self.device, self.mac, self.addresses)
+        return frozenset(of_port(self.device, self.mac, self.addresses))
 
 
 def wanted_port(network: Network, host: DhcpHost) -> WantedPort:

@@ -12,9 +12,9 @@ LOG = logging.getLogger(__name__)
 
 
 class HostList(Printed, Lister):
-    """List the manager services that share the store, and for how many seconds each was silent.
+    """List the manager services that share the store, and whether each is alive.
 
-    One that has been silent for six heartbeats, by [service] heartbeat, is taken for dead.
+    One that was silent for six heartbeats ([service] heartbeat, in seconds) is taken for dead.
     """
 
     columns = columns.SERVICE

@@ -19,10 +19,12 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
+from uuid import uuid4
 
 import pytest
 import sqlalchemy as sa
 from buses import URL, configure, queues, write_key
+from crashing import LONG
 from oslo_config.cfg import ConfigOpts
 from sites import Site
 
@@ -30,8 +32,12 @@ from qplug.api import NetworkApi
 from qplug.config import load_config
 from qplug.factory import create_manager, remote_manager
 from qplug.manager import Context, Manager
-from qplug.model import DhcpHost
+from qplug.model import DhcpHost, Instance
 from qplug.testing.files import FileDhcp, FileL3
+from qplug.testing.values import PROJECT
+
+KINDS = ["postgresql", *(["mariadb"] if LONG else [])]
+"""The databases of tests; ``make test-long`` takes both."""
 
 MANAGER = (sys.executable, "-m", "qplug.service.main")
 
@@ -428,6 +434,11 @@ def fleet(tmp_path: Path, noting: None, database_url: str) -> Iterator[Fleet]:
     """Return hosts with drivers that note what they do in files."""
     with fleet_of(tmp_path, database_url) as found:
         yield found
+
+
+def instance() -> Instance:
+    """Return another instance."""
+    return Instance(id=str(uuid4()), project_id=PROJECT)
 
 
 def until(found: Callable[[], object], seconds: float = 20) -> None:
